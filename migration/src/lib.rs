@@ -1,0 +1,63 @@
+//! The steps of the database schema, oldest first.
+//!
+//! Times are whole seconds since 1970 in a `bigint`: they compare alike in every database and time zone.
+
+mod m0001_users;
+mod m0002_sessions;
+mod m0003_keys;
+mod m0004_outbox;
+
+use sea_orm_migration::prelude::*;
+
+pub use sea_orm_migration::{MigrationTrait, MigratorTrait};
+
+/// All steps.
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m0001_users::Migration),
+            Box::new(m0002_sessions::Migration),
+            Box::new(m0003_keys::Migration),
+            Box::new(m0004_outbox::Migration),
+        ]
+    }
+}
+
+/// A required text column.
+fn text(name: &'static str) -> ColumnDef {
+    ColumnDef::new(Alias::new(name)).text().not_null().to_owned()
+}
+
+/// A required whole number, or a time in seconds since 1970.
+fn number(name: &'static str) -> ColumnDef {
+    ColumnDef::new(Alias::new(name)).big_integer().not_null().to_owned()
+}
+
+/// A required UUID.
+fn uuid(name: &'static str) -> ColumnDef {
+    ColumnDef::new(Alias::new(name)).uuid().not_null().to_owned()
+}
+
+/// The user a row belongs to and goes with.
+fn of_user(table: &'static str) -> ForeignKeyCreateStatement {
+    ForeignKey::create()
+        .from(Alias::new(table), Alias::new("user_id"))
+        .to(Alias::new("users"), Alias::new("id"))
+        .on_delete(ForeignKeyAction::Cascade)
+        .to_owned()
+}
+
+/// An index over some columns.
+fn index(table: &'static str, columns: &[&'static str], unique: bool) -> IndexCreateStatement {
+    let mut index = Index::create().name(format!("{table}_{}", columns.join("_"))).table(Alias::new(table)).to_owned();
+    for column in columns {
+        index.col(Alias::new(*column));
+    }
+    if unique {
+        index.unique();
+    }
+    index
+}

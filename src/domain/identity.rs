@@ -1,0 +1,65 @@
+//! Who an upstream says somebody is.
+
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use super::email::VerifiedEmail;
+
+/// The key of an identity. An address is never part of it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Subject {
+    /// The id of the provider in the file.
+    pub provider: String,
+    /// Where subjects of this provider are unique: its issuer or base URL. A provider that is pointed elsewhere starts with no identities.
+    pub realm: String,
+    /// The upstream's name for the person, byte for byte; 1 to 255 bytes without control characters.
+    pub subject: String,
+}
+
+/// What a provider has vouched for, after every check.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// Who.
+    pub subject: Subject,
+    /// There is no unverified address here to link by mistake.
+    pub email: Option<VerifiedEmail>,
+    /// What to call the person; at most 200 characters, no control characters.
+    pub name: Option<String>,
+    /// The upstream's login name; only ever a suggestion.
+    pub username: Option<String>,
+    /// An `https` picture.
+    pub avatar_url: Option<Url>,
+    /// Groups as `provider:value`.
+    pub groups: Vec<String>,
+}
+
+/// Longest subject that is kept, in bytes.
+const LONGEST_SUBJECT: usize = 255;
+/// Longest display name that is kept, in characters.
+const LONGEST_NAME: usize = 200;
+
+impl Subject {
+    /// `None` for a subject that is empty, too long or holds control characters (OpenID Connect Core §2).
+    pub fn new(provider: &str, realm: &str, subject: &str) -> Option<Self> {
+        let plain = !subject.is_empty() && subject.len() <= LONGEST_SUBJECT && !subject.contains(char::is_control);
+        plain.then(|| Self { provider: provider.into(), realm: realm.into(), subject: subject.into() })
+    }
+}
+
+/// A name fit to be shown: control and bidirectional formatting characters gone, trimmed, cut to 200 characters. `None` if nothing is left.
+pub fn display_name(raw: &str) -> Option<String> {
+    let kept: String = raw.chars().filter(|c| !c.is_control() && !is_bidi_control(*c)).take(LONGEST_NAME).collect();
+    let kept = kept.trim();
+    (!kept.is_empty()).then(|| kept.to_owned())
+}
+
+/// Explicit directional formatting characters (Unicode UAX #9 §2).
+fn is_bidi_control(c: char) -> bool {
+    matches!(c, '\u{061C}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+}
+
+/// The picture's address, if it is `https` and at most 2,000 bytes.
+pub fn avatar(raw: &str) -> Option<Url> {
+    let url = Url::parse(raw).ok()?;
+    (url.scheme() == "https" && raw.len() <= 2000).then_some(url)
+}

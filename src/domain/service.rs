@@ -1,0 +1,110 @@
+//! A service: who receives tokens, and how.
+
+use time::Duration;
+
+use crate::domain::permission::Merge;
+
+/// A service as the file describes it.
+#[derive(Debug, Clone)]
+pub struct Service {
+    /// The section's name.
+    pub id: String,
+    /// What people call it.
+    pub name: String,
+    /// Where its people start.
+    pub homepage: Option<String>,
+    /// A disabled service receives no tokens and no sign-ins.
+    pub enabled: bool,
+    /// `aud` of its tokens.
+    pub audience: Vec<String>,
+    /// Patterns a `next` must match, byte for byte; at most one `*`, at the end.
+    pub next_urls: Vec<String>,
+    /// How a finished sign-in comes back.
+    pub next_delivery: Delivery,
+    /// The shape of its tokens.
+    pub token_format: TokenFormat,
+    /// Origins whose pages may call the JSON API with credentials.
+    pub cors_origins: Vec<String>,
+    /// How long its tokens live.
+    pub access_token_ttl: Duration,
+    /// Signature algorithm of its tokens.
+    pub token_alg: Algorithm,
+    /// Ids of its permission providers, in order.
+    pub permissions: Vec<String>,
+    /// How their answers come together.
+    pub merge: Merge,
+    /// How permissions stand in the token.
+    pub permissions_format: PermissionsFormat,
+    /// Only these methods may be used; empty means all.
+    pub allowed_providers: Vec<String>,
+    /// Only users with one of these roles; empty means all.
+    pub allowed_roles: Vec<String>,
+    /// SHA-256 of the client secret; `None` for a service without one.
+    pub client_secret_hash: Option<[u8; 32]>,
+}
+
+/// How a finished sign-in comes back to `next`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize, serde::Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Delivery {
+    /// `?jwt=TOKEN`, the classic contract.
+    #[default]
+    Query,
+    /// `#jwt=TOKEN`, which no server sees.
+    Fragment,
+    /// `?code=CODE`, redeemed once at `POST /auth/token`.
+    Code,
+}
+
+/// The shape of a service token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize, serde::Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum TokenFormat {
+    /// RFC 9068, `typ: at+jwt`.
+    #[default]
+    Rfc9068,
+    /// `userid`, `service`, `permissions` and no `aud`.
+    Classic,
+}
+
+/// How permissions stand in the token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize, serde::Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum PermissionsFormat {
+    /// A list of granted names.
+    #[default]
+    List,
+    /// Name to boolean.
+    Map,
+    /// One string, separated by spaces, in `scope`.
+    Scope,
+    /// Not in the token.
+    None,
+}
+
+/// A signature algorithm for tokens (RFC 7518 §3.1, RFC 8037).
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Deserialize, serde::Serialize, schemars::JsonSchema,
+)]
+pub enum Algorithm {
+    /// ECDSA with P-256 and SHA-256.
+    ES256,
+    /// Ed25519.
+    EdDSA,
+    /// RSASSA-PKCS1-v1_5 with SHA-256, 2048 bits.
+    RS256,
+}
+
+impl Algorithm {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::ES256, Self::EdDSA, Self::RS256];
+
+    /// The JOSE name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ES256 => "ES256",
+            Self::EdDSA => "EdDSA",
+            Self::RS256 => "RS256",
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! The `countersign` program.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    countersign::run()
+}

@@ -1,0 +1,30 @@
+//! Finished logins; an ended one stays as a tombstone until it would have expired.
+
+use sea_orm::entity::prelude::*;
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "sessions")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
+    #[sea_orm(column_type = "Text")]
+    pub token_hash: String,
+    pub user_id: Uuid,
+    #[sea_orm(column_type = "Text")]
+    pub method: String,
+    #[sea_orm(column_type = "Text")]
+    pub data: String,
+    pub created_at: i64,
+    pub seen_at: i64,
+    pub expires_at: i64,
+    pub ended_at: Option<i64>,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub user_agent: Option<String>,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub ip: Option<String>,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

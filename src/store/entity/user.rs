@@ -1,0 +1,31 @@
+//! Users.
+
+use sea_orm::entity::prelude::*;
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "users")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub username: Option<String>,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub username_key: Option<String>,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub name: Option<String>,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub avatar_url: Option<String>,
+    #[sea_orm(column_type = "Text")]
+    pub roles: String,
+    #[sea_orm(column_type = "Text")]
+    pub groups: String,
+    pub locked_at: Option<i64>,
+    pub created_at: i64,
+    pub updated_at: i64,
+    pub version: i64,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

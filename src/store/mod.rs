@@ -1,0 +1,3 @@
+//! SeaORM lives here and nowhere else.
+
+pub mod entity;

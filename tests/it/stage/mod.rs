@@ -1,0 +1,3 @@
+//! What every test plays on.
+
+pub mod clock;
