@@ -1,0 +1,230 @@
+//! Sessions: a row each, named by the hash of the cookie, ended for good by a tombstone.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use async_trait::async_trait;
+use aws_lc_rs::digest;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use serde::{Deserialize, Serialize};
+use time::{Duration, OffsetDateTime};
+use tower_sessions::SessionStore;
+use tower_sessions::session::{Id, Record};
+use tower_sessions::session_store;
+
+use super::entity::session;
+use super::users::moment;
+use super::{Store, StoreError};
+use crate::domain::id::{SessionId, UserId};
+
+/// What a session knows: who signed in, how, from where. The only thing that is ever put into one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignedIn {
+    pub session: SessionId,
+    pub user: UserId,
+    /// The provider's id, `password` or `magic-link`.
+    pub method: String,
+    pub user_agent: Option<String>,
+    pub ip: Option<String>,
+}
+
+/// Where [`SignedIn`] lies in a session's data.
+pub const SIGNED_IN: &str = "signed_in";
+
+/// The session store that `tower-sessions` is given.
+#[derive(Clone)]
+pub struct Sessions {
+    store: Store,
+    absolute: Duration,
+    idle: Duration,
+    max_per_user: u64,
+}
+
+impl fmt::Debug for Sessions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sessions")
+    }
+}
+
+impl Sessions {
+    /// Sessions that live at most `absolute`, and `idle` without use; of one user the `max_per_user` last used.
+    pub fn new(store: Store, absolute: Duration, idle: Duration, max_per_user: u32) -> Self {
+        Self { store, absolute, idle, max_per_user: max_per_user.into() }
+    }
+
+    async fn insert(&self, record: &Record) -> Result<(), StoreError> {
+        let signed_in = record
+            .data
+            .get(SIGNED_IN)
+            .and_then(|value| SignedIn::deserialize(value).ok())
+            .ok_or_else(|| StoreError::Corrupt("a session is only made by a sign-in".into()))?;
+        let now = self.store.now();
+        let row = session::ActiveModel {
+            id: Set(signed_in.session.0),
+            token_hash: Set(hash(record.id)),
+            user_id: Set(signed_in.user.0),
+            method: Set(signed_in.method),
+            data: Set(data_of(record)?),
+            created_at: Set(now),
+            seen_at: Set(now),
+            expires_at: Set(now + self.absolute.whole_seconds()),
+            ended_at: Set(None),
+            user_agent: Set(signed_in.user_agent),
+            ip: Set(signed_in.ip),
+        };
+        let db = self.store.begin().await?;
+        session::Entity::insert(row).exec_without_returning(&db).await?;
+        let surplus: Vec<uuid::Uuid> = session::Entity::find()
+            .select_only()
+            .column(session::Column::Id)
+            .filter(session::Column::UserId.eq(signed_in.user.0))
+            .filter(session::Column::EndedAt.is_null())
+            .order_by_desc(session::Column::SeenAt)
+            .order_by_desc(session::Column::Id)
+            .offset(self.max_per_user)
+            .limit(1000)
+            .into_tuple()
+            .all(&db)
+            .await?;
+        if !surplus.is_empty() {
+            end_where(&db, session::Column::Id.is_in(surplus), now).await?;
+        }
+        Ok(db.commit().await?)
+    }
+
+    async fn find(&self, id: Id) -> Result<Option<Record>, StoreError> {
+        let now = self.store.now();
+        let row = session::Entity::find()
+            .filter(session::Column::TokenHash.eq(hash(id)))
+            .filter(session::Column::EndedAt.is_null())
+            .filter(session::Column::ExpiresAt.gt(now))
+            .filter(session::Column::SeenAt.gt(now - self.idle.whole_seconds()))
+            .one(self.store.read())
+            .await?;
+        let Some(row) = row else { return Ok(None) };
+        let data: HashMap<String, serde_json::Value> =
+            serde_json::from_str(&row.data).map_err(|_| StoreError::Corrupt("a session's data is not JSON".into()))?;
+        Ok(Some(Record { id, data, expiry_date: moment(row.expires_at)? }))
+    }
+
+    /// Updates a live row and never makes one: a session that ended while a request was under way stays ended.
+    async fn update(&self, record: &Record) -> Result<(), StoreError> {
+        session::Entity::update_many()
+            .col_expr(session::Column::Data, Expr::value(data_of(record)?))
+            .filter(session::Column::TokenHash.eq(hash(record.id)))
+            .filter(session::Column::EndedAt.is_null())
+            .exec(self.store.write())
+            .await?;
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl SessionStore for Sessions {
+    async fn create(&self, record: &mut Record) -> session_store::Result<()> {
+        self.insert(record).await.map_err(failed)
+    }
+
+    async fn save(&self, record: &Record) -> session_store::Result<()> {
+        self.update(record).await.map_err(failed)
+    }
+
+    async fn load(&self, id: &Id) -> session_store::Result<Option<Record>> {
+        self.find(*id).await.map_err(failed)
+    }
+
+    async fn delete(&self, id: &Id) -> session_store::Result<()> {
+        let ended = end_where(self.store.write(), session::Column::TokenHash.eq(hash(*id)), self.store.now()).await;
+        ended.map(|_| ()).map_err(failed)
+    }
+}
+
+/// One session, as its owner sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Listed {
+    pub id: SessionId,
+    pub method: String,
+    pub user_agent: Option<String>,
+    pub ip: Option<String>,
+    #[serde(with = "time::serde::rfc3339")]
+    pub created_at: OffsetDateTime,
+    #[serde(with = "time::serde::rfc3339")]
+    pub seen_at: OffsetDateTime,
+}
+
+impl Store {
+    /// A user's sessions that may be used now, the last used first.
+    pub async fn sessions_of(&self, user: UserId, idle: Duration) -> Result<Vec<Listed>, StoreError> {
+        let now = self.now();
+        let rows = session::Entity::find()
+            .filter(session::Column::UserId.eq(user.0))
+            .filter(session::Column::EndedAt.is_null())
+            .filter(session::Column::ExpiresAt.gt(now))
+            .filter(session::Column::SeenAt.gt(now - idle.whole_seconds()))
+            .order_by_desc(session::Column::SeenAt)
+            .limit(1000)
+            .all(self.read())
+            .await?;
+        rows.into_iter()
+            .map(|row| {
+                Ok(Listed {
+                    id: SessionId(row.id),
+                    method: row.method,
+                    user_agent: row.user_agent,
+                    ip: row.ip,
+                    created_at: moment(row.created_at)?,
+                    seen_at: moment(row.seen_at)?,
+                })
+            })
+            .collect()
+    }
+}
+
+/// Ends one session of a user; `false` if it is not theirs or had ended.
+pub async fn end(db: &impl ConnectionTrait, user: UserId, id: SessionId, now: i64) -> Result<bool, StoreError> {
+    let theirs = session::Column::Id.eq(id.0).and(session::Column::UserId.eq(user.0));
+    Ok(end_where(db, theirs, now).await? == 1)
+}
+
+/// Ends all sessions of a user, sparing one if asked; returns how many.
+pub async fn end_all(db: &impl ConnectionTrait, user: UserId, but: Option<SessionId>, now: i64) -> Result<u64, StoreError> {
+    let mut which = session::Column::UserId.eq(user.0);
+    if let Some(spared) = but {
+        which = which.and(session::Column::Id.ne(spared.0));
+    }
+    end_where(db, which, now).await
+}
+
+async fn end_where(db: &impl ConnectionTrait, which: Expr, now: i64) -> Result<u64, StoreError> {
+    let done = session::Entity::update_many()
+        .col_expr(session::Column::EndedAt, Expr::value(now))
+        .col_expr(session::Column::Data, Expr::value("{}"))
+        .filter(which)
+        .filter(session::Column::EndedAt.is_null())
+        .exec(db)
+        .await?;
+    Ok(done.rows_affected)
+}
+
+/// Forgets sessions that are past their hard end.
+pub async fn sweep(db: &impl ConnectionTrait, now: i64) -> Result<u64, StoreError> {
+    let gone = session::Entity::delete_many().filter(session::Column::ExpiresAt.lt(now)).exec(db).await?;
+    Ok(gone.rows_affected)
+}
+
+/// What the database keeps of a cookie: it names the session and cannot open it.
+fn hash(id: Id) -> String {
+    URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, &id.0.to_le_bytes()))
+}
+
+fn data_of(record: &Record) -> Result<String, StoreError> {
+    serde_json::to_string(&record.data).map_err(|_| StoreError::Corrupt("a session's data is not JSON".into()))
+}
+
+fn failed(error: StoreError) -> session_store::Error {
+    tracing::error!(error = &error as &dyn std::error::Error, "the session store failed");
+    session_store::Error::Backend(error.to_string())
+}

@@ -1,0 +1,372 @@
+//! Users, their addresses, identities and password hashes.
+
+use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+};
+use time::OffsetDateTime;
+
+use super::entity::{address, identity, password, user};
+use super::{Store, StoreError};
+use crate::domain::email::Email;
+use crate::domain::id::UserId;
+use crate::domain::identity::Subject;
+use crate::domain::user::{Address, User, Username};
+
+/// What a new user begins with.
+#[derive(Debug, Clone, Default)]
+pub struct NewUser {
+    pub username: Option<Username>,
+    pub name: Option<String>,
+    pub avatar_url: Option<String>,
+    pub email: Option<(Email, bool)>,
+    pub roles: Vec<String>,
+    pub groups: Vec<String>,
+    pub locked: bool,
+}
+
+/// One linked identity, for lists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Linked {
+    pub subject: Subject,
+    pub linked_at: OffsetDateTime,
+    pub used_at: OffsetDateTime,
+}
+
+impl Store {
+    /// `None` if there is no such user.
+    pub async fn user(&self, id: UserId) -> Result<Option<User>, StoreError> {
+        by(self.read(), Condition::all().add(user::Column::Id.eq(id.0))).await
+    }
+
+    /// `None` if nobody has the name; case does not matter.
+    pub async fn user_by_username(&self, username: &str) -> Result<Option<User>, StoreError> {
+        by(self.read(), Condition::all().add(user::Column::UsernameKey.eq(username.to_ascii_lowercase()))).await
+    }
+
+    /// `None` if nobody has the address.
+    pub async fn user_by_email(&self, email: &Email) -> Result<Option<User>, StoreError> {
+        by(self.read(), Condition::all().add(address::Column::Email.eq(email.as_str()))).await
+    }
+
+    /// Users whose name, username or address holds the text, after the one with the id `after`, oldest first.
+    pub async fn users(&self, holding: Option<&str>, after: Option<UserId>, limit: u64) -> Result<Vec<User>, StoreError> {
+        let mut which = Condition::all();
+        if let Some(text) = holding {
+            let pattern = format!("%{}%", text.to_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"));
+            let like = || sea_orm::sea_query::LikeExpr::new(pattern.clone()).escape('\\');
+            which = which.add(
+                Condition::any()
+                    .add(Expr::col((user::Entity, user::Column::UsernameKey)).like(like()))
+                    .add(Expr::expr(sea_orm::sea_query::Func::lower(Expr::col((user::Entity, user::Column::Name)))).like(like()))
+                    .add(Expr::col((address::Entity, address::Column::Email)).like(like())),
+            );
+        }
+        if let Some(after) = after {
+            which = which.add(user::Column::Id.gt(after.0));
+        }
+        let rows = with_address().filter(which).order_by_asc(user::Column::Id).limit(limit).all(self.read()).await?;
+        rows.into_iter().map(|(user, address)| to_user(user, address)).collect()
+    }
+
+    /// Whether any user has the role and is not locked.
+    pub async fn anybody_has_role(&self, role: &str) -> Result<bool, StoreError> {
+        let quoted = format!("%{}%", serde_json::Value::from(role));
+        let found = user::Entity::find().filter(user::Column::Roles.like(quoted)).filter(user::Column::LockedAt.is_null());
+        Ok(found.limit(1).one(self.read()).await?.is_some())
+    }
+
+    /// The identities a user can sign in with.
+    pub async fn identities(&self, user: UserId) -> Result<Vec<Linked>, StoreError> {
+        let rows = identity::Entity::find()
+            .filter(identity::Column::UserId.eq(user.0))
+            .order_by_asc(identity::Column::LinkedAt)
+            .all(self.read())
+            .await?;
+        rows.into_iter()
+            .map(|row| {
+                Ok(Linked {
+                    subject: Subject { provider: row.provider, realm: row.realm, subject: row.subject },
+                    linked_at: moment(row.linked_at)?,
+                    used_at: moment(row.used_at)?,
+                })
+            })
+            .collect()
+    }
+
+    /// The stored hash of a user's password (a PHC string); `None` if there is no password.
+    pub async fn password_hash(&self, user: UserId) -> Result<Option<String>, StoreError> {
+        Ok(password::Entity::find_by_id(user.0).one(self.read()).await?.map(|row| row.hash))
+    }
+}
+
+/// The user an identity belongs to.
+pub async fn by_identity(db: &impl ConnectionTrait, subject: &Subject) -> Result<Option<User>, StoreError> {
+    let key = (subject.provider.clone(), subject.realm.clone(), subject.subject.clone());
+    match identity::Entity::find_by_id(key).one(db).await? {
+        Some(row) => by_id(db, UserId(row.user_id)).await,
+        None => Ok(None),
+    }
+}
+
+/// The user with this id.
+pub async fn by_id(db: &impl ConnectionTrait, id: UserId) -> Result<Option<User>, StoreError> {
+    by(db, Condition::all().add(user::Column::Id.eq(id.0))).await
+}
+
+/// The user with this address, verified or not.
+pub async fn by_email(db: &impl ConnectionTrait, email: &Email) -> Result<Option<User>, StoreError> {
+    by(db, Condition::all().add(address::Column::Email.eq(email.as_str()))).await
+}
+
+/// Makes a user. A username that is taken gets a number behind it; an address that is taken is a conflict.
+pub async fn create(db: &impl ConnectionTrait, new: NewUser, now: i64) -> Result<User, StoreError> {
+    let id = UserId::new();
+    let username = match &new.username {
+        Some(wish) => Some(free_username(db, wish).await?),
+        None => None,
+    };
+    let row = user::ActiveModel {
+        id: Set(id.0),
+        username_key: Set(username.as_ref().map(Username::key)),
+        username: Set(username.map(|name| name.as_str().to_owned())),
+        name: Set(new.name),
+        avatar_url: Set(new.avatar_url),
+        roles: Set(list(&new.roles)),
+        groups: Set(list(&new.groups)),
+        locked_at: Set(new.locked.then_some(now)),
+        created_at: Set(now),
+        updated_at: Set(now),
+        version: Set(1),
+    };
+    user::Entity::insert(row).exec_without_returning(db).await?;
+    if let Some((email, verified)) = new.email {
+        put_address(db, id, &email, verified, now).await?;
+    }
+    by_id(db, id).await?.ok_or_else(|| StoreError::Corrupt("a user that was just made is not there".into()))
+}
+
+/// Gives the user the address.
+pub async fn put_address(db: &impl ConnectionTrait, id: UserId, email: &Email, verified: bool, now: i64) -> Result<(), StoreError> {
+    let row = address::ActiveModel {
+        email: Set(email.as_str().to_owned()),
+        user_id: Set(id.0),
+        verified_at: Set(verified.then_some(now)),
+        created_at: Set(now),
+    };
+    address::Entity::insert(row).exec_without_returning(db).await?;
+    Ok(())
+}
+
+/// Notes that the address is proven.
+pub async fn verify_address(db: &impl ConnectionTrait, id: UserId, email: &Email, now: i64) -> Result<(), StoreError> {
+    address::Entity::update_many()
+        .col_expr(address::Column::VerifiedAt, Expr::value(now))
+        .filter(address::Column::Email.eq(email.as_str()))
+        .filter(address::Column::UserId.eq(id.0))
+        .exec(db)
+        .await?;
+    changed(db, id, now).await
+}
+
+/// Links an identity to a user; a conflict if it belongs to somebody.
+pub async fn link(db: &impl ConnectionTrait, id: UserId, subject: &Subject, now: i64) -> Result<(), StoreError> {
+    let row = identity::ActiveModel {
+        provider: Set(subject.provider.clone()),
+        realm: Set(subject.realm.clone()),
+        subject: Set(subject.subject.clone()),
+        user_id: Set(id.0),
+        linked_at: Set(now),
+        used_at: Set(now),
+    };
+    identity::Entity::insert(row).exec_without_returning(db).await?;
+    Ok(())
+}
+
+/// Notes that an identity was used.
+pub async fn used(db: &impl ConnectionTrait, subject: &Subject, now: i64) -> Result<(), StoreError> {
+    identity::Entity::update_many()
+        .col_expr(identity::Column::UsedAt, Expr::value(now))
+        .filter(identity::Column::Provider.eq(&subject.provider))
+        .filter(identity::Column::Realm.eq(&subject.realm))
+        .filter(identity::Column::Subject.eq(&subject.subject))
+        .exec(db)
+        .await?;
+    Ok(())
+}
+
+/// Takes every way to sign in from an account that never verified its address.
+pub async fn drop_credentials(db: &impl ConnectionTrait, id: UserId) -> Result<(), StoreError> {
+    identity::Entity::delete_many().filter(identity::Column::UserId.eq(id.0)).exec(db).await?;
+    password::Entity::delete_many().filter(password::Column::UserId.eq(id.0)).exec(db).await?;
+    Ok(())
+}
+
+/// What an upstream says about somebody now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Profile {
+    pub name: Option<String>,
+    pub avatar_url: Option<String>,
+    pub groups: Vec<String>,
+}
+
+/// Refreshes name, picture and groups; `None` keeps what is there. The version grows only if something changed that permissions may depend on.
+pub async fn refresh(db: &impl ConnectionTrait, user: &User, profile: &Profile, now: i64) -> Result<(), StoreError> {
+    let name = profile.name.clone().or_else(|| user.name.clone());
+    let avatar_url = profile.avatar_url.clone().or_else(|| user.avatar_url.clone());
+    if name == user.name && avatar_url == user.avatar_url && profile.groups == user.groups {
+        return Ok(());
+    }
+    let grows = i64::from(profile.groups != user.groups);
+    user::Entity::update_many()
+        .col_expr(user::Column::Name, Expr::value(name))
+        .col_expr(user::Column::AvatarUrl, Expr::value(avatar_url))
+        .col_expr(user::Column::Groups, Expr::value(list(&profile.groups)))
+        .col_expr(user::Column::Version, Expr::col(user::Column::Version).add(grows))
+        .col_expr(user::Column::UpdatedAt, Expr::value(now))
+        .filter(user::Column::Id.eq(user.id.0))
+        .exec(db)
+        .await?;
+    Ok(())
+}
+
+/// What became of a wish for a username.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Naming {
+    /// It is theirs.
+    Set,
+    /// They have one already.
+    AlreadySet,
+    /// Somebody else has it.
+    Taken,
+}
+
+/// Sets the username. Unless `again`, only where there is none: the statement decides, so that one of many parallel wishes wins.
+pub async fn set_username(db: &impl ConnectionTrait, id: UserId, name: &Username, again: bool, now: i64) -> Result<Naming, StoreError> {
+    let mut update = user::Entity::update_many()
+        .col_expr(user::Column::Username, Expr::value(name.as_str()))
+        .col_expr(user::Column::UsernameKey, Expr::value(name.key()))
+        .col_expr(user::Column::UpdatedAt, Expr::value(now))
+        .filter(user::Column::Id.eq(id.0));
+    if !again {
+        update = update.filter(user::Column::UsernameKey.is_null());
+    }
+    match update.exec(db).await.map_err(StoreError::from) {
+        Ok(done) if done.rows_affected == 1 => Ok(Naming::Set),
+        Ok(_) => Ok(Naming::AlreadySet),
+        Err(error) if error.is_conflict() => Ok(Naming::Taken),
+        Err(error) => Err(error),
+    }
+}
+
+/// Sets the roles.
+pub async fn set_roles(db: &impl ConnectionTrait, id: UserId, roles: &[String], now: i64) -> Result<(), StoreError> {
+    user::Entity::update_many()
+        .col_expr(user::Column::Roles, Expr::value(list(roles)))
+        .filter(user::Column::Id.eq(id.0))
+        .exec(db)
+        .await?;
+    changed(db, id, now).await
+}
+
+/// Locks or unlocks; `false` if it was so already, or there is no such user.
+pub async fn set_locked(db: &impl ConnectionTrait, id: UserId, locked: bool, now: i64) -> Result<bool, StoreError> {
+    let was = if locked { user::Column::LockedAt.is_null() } else { user::Column::LockedAt.is_not_null() };
+    let done = user::Entity::update_many()
+        .col_expr(user::Column::LockedAt, Expr::value(locked.then_some(now)))
+        .filter(user::Column::Id.eq(id.0))
+        .filter(was)
+        .exec(db)
+        .await?;
+    changed(db, id, now).await?;
+    Ok(done.rows_affected == 1)
+}
+
+/// Deletes the user and everything that is theirs; `false` if there is none.
+pub async fn delete(db: &impl ConnectionTrait, id: UserId) -> Result<bool, StoreError> {
+    Ok(user::Entity::delete_by_id(id.0).exec(db).await?.rows_affected == 1)
+}
+
+/// Sets the password's hash.
+pub async fn set_password_hash(db: &impl ConnectionTrait, id: UserId, hash: &str, now: i64) -> Result<(), StoreError> {
+    let row = password::ActiveModel { user_id: Set(id.0), hash: Set(hash.to_owned()), changed_at: Set(now) };
+    password::Entity::insert(row)
+        .on_conflict(
+            OnConflict::column(password::Column::UserId)
+                .update_columns([password::Column::Hash, password::Column::ChangedAt])
+                .to_owned(),
+        )
+        .exec_without_returning(db)
+        .await?;
+    Ok(())
+}
+
+async fn changed(db: &impl ConnectionTrait, id: UserId, now: i64) -> Result<(), StoreError> {
+    user::Entity::update_many()
+        .col_expr(user::Column::Version, Expr::col(user::Column::Version).add(1))
+        .col_expr(user::Column::UpdatedAt, Expr::value(now))
+        .filter(user::Column::Id.eq(id.0))
+        .exec(db)
+        .await?;
+    Ok(())
+}
+
+/// The wished name, or the first free one with a number behind it: one question, whatever is taken.
+async fn free_username(db: &impl ConnectionTrait, wish: &Username) -> Result<Username, StoreError> {
+    let taken: Vec<Option<String>> = user::Entity::find()
+        .select_only()
+        .column(user::Column::UsernameKey)
+        .filter(user::Column::UsernameKey.eq(wish.key()).or(user::Column::UsernameKey.starts_with(format!("{}-", wish.key()))))
+        .into_tuple()
+        .all(db)
+        .await?;
+    let is_free = |name: &Username| !taken.iter().flatten().any(|key| *key == name.key());
+    let numbered = (2..).map(|number| wish.numbered(number));
+    Ok(std::iter::once(wish.clone()).chain(numbered).find(is_free).expect("there are more numbers than users"))
+}
+
+fn with_address() -> sea_orm::SelectTwo<user::Entity, address::Entity> {
+    user::Entity::find().find_also_related(address::Entity)
+}
+
+async fn by(db: &impl ConnectionTrait, which: Condition) -> Result<Option<User>, StoreError> {
+    let row = with_address().filter(which).order_by_asc(address::Column::CreatedAt).limit(1).all(db).await?.into_iter().next();
+    row.map(|(user, address)| to_user(user, address)).transpose()
+}
+
+/// The one place where rows become a user.
+pub fn to_user(row: user::Model, address: Option<address::Model>) -> Result<User, StoreError> {
+    let email = address
+        .map(|row| {
+            let email = row.email.parse().map_err(|_| StoreError::Corrupt("an address is not one".into()))?;
+            Ok::<_, StoreError>(Address { email, verified: row.verified_at.is_some() })
+        })
+        .transpose()?;
+    Ok(User {
+        id: UserId(row.id),
+        username: row.username,
+        name: row.name,
+        avatar_url: row.avatar_url,
+        email,
+        roles: from_list(&row.roles)?,
+        groups: from_list(&row.groups)?,
+        locked_at: row.locked_at.map(moment).transpose()?,
+        created_at: moment(row.created_at)?,
+        version: row.version,
+    })
+}
+
+pub(super) fn moment(seconds: i64) -> Result<OffsetDateTime, StoreError> {
+    OffsetDateTime::from_unix_timestamp(seconds).map_err(|_| StoreError::Corrupt("a time is out of range".into()))
+}
+
+fn list(words: &[String]) -> String {
+    let mut words = words.to_vec();
+    words.sort();
+    words.dedup();
+    serde_json::to_string(&words).expect("a list of strings is JSON")
+}
+
+fn from_list(text: &str) -> Result<Vec<String>, StoreError> {
+    serde_json::from_str(text).map_err(|_| StoreError::Corrupt("a list is not one".into()))
+}
