@@ -1,5 +1,7 @@
 //! SeaORM lives here and nowhere else: what the house wants of the database, in its own words.
 
+pub use sea_orm::DatabaseTransaction as Tx;
+
 pub mod entity;
 pub mod limits;
 pub mod live;

@@ -1,0 +1,227 @@
+//! Carries out what the linking rule decided, in one transaction.
+
+use super::{AccountError, Accounts, Way};
+use crate::account::password::Checked;
+use crate::domain::email::{Email, VerifiedEmail};
+use crate::domain::id::UserId;
+use crate::domain::identity::Identity;
+use crate::domain::linking::{Facts, LinkPolicy, Verdict, decide};
+use crate::domain::user::{User, Username};
+use crate::config::settings::Signup;
+use crate::extension::EventKind;
+use crate::store::users::{self, NewUser, Profile};
+use crate::store::{StoreError, Tx, sessions};
+
+/// Somebody with a proven identity, and what the provider's own section says about newcomers.
+#[derive(Debug, Clone, Copy)]
+pub struct Arrival<'a> {
+    pub identity: &'a Identity,
+    /// `None`: as the file says for everybody.
+    pub link: Option<LinkPolicy>,
+    /// `None`: as the file says for everybody.
+    pub signup: Option<bool>,
+    pub way: Way<'a>,
+}
+
+/// What an arrival comes to.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    /// They are in.
+    In(User),
+    /// The address belongs to this user, who has to sign in first; then the identity is linked.
+    Ask(UserId),
+}
+
+/// How often two arrivals of the same person may collide before it is a failure.
+const TRIES: usize = 3;
+
+impl Accounts {
+    /// Signs in, makes, links or asks, as the rule says.
+    pub async fn arrive(&self, arrival: Arrival<'_>) -> Result<Outcome, AccountError> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            match self.try_arrive(arrival).await {
+                Err(AccountError::Store(error)) if error.is_conflict() && tries < TRIES => {}
+                other => return other,
+            }
+        }
+    }
+
+    async fn try_arrive(&self, arrival: Arrival<'_>) -> Result<Outcome, AccountError> {
+        let Arrival { identity, link, signup, way } = arrival;
+        let now = self.store.now();
+        let db = self.store.begin().await?;
+        let known = users::by_identity(&db, &identity.subject).await?;
+        let holder = match &identity.email {
+            Some(email) => users::by_email(&db, email.address()).await?,
+            None => None,
+        };
+        let verified = holder.as_ref().and_then(|user| user.email.as_ref()).is_some_and(|address| address.verified);
+        let verdict = decide(&Facts {
+            linked_to: known.as_ref().map(|user| user.id),
+            address_of: holder.as_ref().map(|user| (user.id, verified)),
+            policy: link.unwrap_or(self.login.account_linking),
+            signup: signup.unwrap_or(matches!(self.login.signup, Signup::Open | Signup::Providers)),
+        });
+        match verdict {
+            Verdict::SignIn(_) => {}
+            Verdict::Link(id) => users::link(&db, id, &identity.subject, now).await?,
+            Verdict::TakeOver(id) => {
+                self.take_over(&db, id, identity.email.as_ref()).await?;
+                users::link(&db, id, &identity.subject, now).await?;
+            }
+            Verdict::Ask(id) => return Ok(Outcome::Ask(id)),
+            Verdict::Create => {
+                let user = self.make(&db, identity).await?;
+                users::link(&db, user.id, &identity.subject, now).await?;
+                self.tell(&db, EventKind::UserCreated, &user, way).await?;
+            }
+            Verdict::RefuseLink => return Err(AccountError::LinkRefused),
+            Verdict::RefuseSignup => return Err(AccountError::SignupClosed),
+        }
+        let user = users::by_identity(&db, &identity.subject).await?;
+        let user = user.ok_or_else(|| StoreError::Corrupt("an identity without a user".into()))?;
+        if user.is_locked() {
+            return Err(AccountError::Locked);
+        }
+        users::used(&db, &identity.subject, now).await?;
+        self.bring_up_to_date(&db, &user, identity).await?;
+        let user = users::by_id(&db, user.id).await?.unwrap_or(user);
+        self.tell(&db, EventKind::UserLogin, &user, way).await?;
+        db.commit().await.map_err(StoreError::from)?;
+        Ok(Outcome::In(user))
+    }
+
+    /// Links an identity to a user who has just signed in another way, as they were asked to. `false` if it belongs to somebody by now.
+    pub async fn link_after_proof(&self, user: &User, identity: &Identity) -> Result<bool, AccountError> {
+        let now = self.store.now();
+        let db = self.store.begin().await?;
+        match users::link(&db, user.id, &identity.subject, now).await {
+            Err(error) if error.is_conflict() => return Ok(false),
+            other => other?,
+        }
+        self.bring_up_to_date(&db, user, identity).await?;
+        db.commit().await.map_err(StoreError::from)?;
+        Ok(true)
+    }
+
+    /// Signs in whoever answered mail to the address.
+    pub async fn arrive_by_mail(&self, email: &Email, way: Way<'_>) -> Result<User, AccountError> {
+        let now = self.store.now();
+        let proof = VerifiedEmail::proven_by_mail(email.clone());
+        let db = self.store.begin().await?;
+        let user = match users::by_email(&db, email).await? {
+            Some(user) if user.is_locked() => return Err(AccountError::Locked),
+            Some(user) if user.email.as_ref().is_some_and(|address| address.verified) => user,
+            Some(user) => {
+                self.take_over(&db, user.id, Some(&proof)).await?;
+                users::by_id(&db, user.id).await?.unwrap_or(user)
+            }
+            None if self.login.signup == Signup::Open => {
+                self.may_have_account(Some(email))?;
+                let new = NewUser {
+                    username: Username::suggested(email.local_part()),
+                    email: Some((email.clone(), true)),
+                    roles: self.login.default_roles.clone(),
+                    ..NewUser::default()
+                };
+                let user = users::create(&db, new, now).await?;
+                self.tell(&db, EventKind::UserCreated, &user, way).await?;
+                user
+            }
+            None => return Err(AccountError::SignupClosed),
+        };
+        self.tell(&db, EventKind::UserLogin, &user, way).await?;
+        db.commit().await.map_err(StoreError::from)?;
+        Ok(user)
+    }
+
+    /// Whether a mailed link to the address could sign anybody in.
+    pub async fn is_reachable_by_mail(&self, email: &Email) -> Result<bool, AccountError> {
+        Ok(match self.store.user_by_email(email).await? {
+            Some(user) => !user.is_locked(),
+            None => self.login.signup == Signup::Open && self.may_have_account(Some(email)).is_ok(),
+        })
+    }
+
+    /// Signs in with an address or username and a password. `None` for everything that is not right: no such account, no password, a wrong one, a locked account. The work done is the same.
+    pub async fn arrive_by_password(&self, name: &str, password: &str, way: Way<'_>) -> Result<Option<User>, AccountError> {
+        let user = match name.parse::<Email>() {
+            Ok(email) => self.store.user_by_email(&email).await?,
+            Err(_) => self.store.user_by_username(name).await?,
+        };
+        let stored = match &user {
+            Some(user) => self.store.password_hash(user.id).await?,
+            None => None,
+        };
+        let checked = self.hasher.check(password, stored.as_deref()).await?;
+        let (Some(user), false) = (user, checked == Checked::Wrong) else { return Ok(None) };
+        if user.is_locked() {
+            return Ok(None);
+        }
+        let db = self.store.begin().await?;
+        if let Checked::Outdated(hash) = checked {
+            users::set_password_hash(&db, user.id, &hash, self.store.now()).await?;
+        }
+        self.tell(&db, EventKind::UserLogin, &user, way).await?;
+        db.commit().await.map_err(StoreError::from)?;
+        Ok(Some(user))
+    }
+
+    /// The owner of the address has come: whatever somebody else may have prepared under it is gone.
+    async fn take_over(&self, db: &Tx, id: UserId, email: Option<&VerifiedEmail>) -> Result<(), AccountError> {
+        let now = self.store.now();
+        users::drop_credentials(db, id).await?;
+        sessions::end_all(db, id, None, now).await?;
+        if let Some(email) = email {
+            users::verify_address(db, id, email.address(), now).await?;
+        }
+        Ok(())
+    }
+
+    async fn make(&self, db: &Tx, identity: &Identity) -> Result<User, AccountError> {
+        let email = identity.email.as_ref().map(VerifiedEmail::address);
+        self.may_have_account(email)?;
+        let wish = identity.username.as_deref().or_else(|| email.map(Email::local_part));
+        let new = NewUser {
+            username: wish.and_then(Username::suggested),
+            name: identity.name.clone(),
+            avatar_url: identity.avatar_url.as_ref().map(ToString::to_string),
+            email: email.map(|email| (email.clone(), true)),
+            roles: self.login.default_roles.clone(),
+            groups: identity.groups.clone(),
+            locked: false,
+        };
+        Ok(users::create(db, new, self.store.now()).await?)
+    }
+
+    /// Name, picture, groups, and a first address, as the upstream has them now.
+    async fn bring_up_to_date(&self, db: &Tx, user: &User, identity: &Identity) -> Result<(), AccountError> {
+        let now = self.store.now();
+        let of_this_provider = format!("{}:", identity.subject.provider);
+        let others = user.groups.iter().filter(|group| !group.starts_with(&of_this_provider));
+        let mut groups: Vec<String> = others.chain(&identity.groups).cloned().collect();
+        groups.sort();
+        groups.dedup();
+        let profile =
+            Profile { name: identity.name.clone(), avatar_url: identity.avatar_url.as_ref().map(ToString::to_string), groups };
+        users::refresh(db, user, &profile, now).await?;
+        let first = user.email.is_none().then_some(identity.email.as_ref()).flatten();
+        if let Some(email) = first
+            && users::by_email(db, email.address()).await?.is_none()
+        {
+            users::put_address(db, user.id, email.address(), true, now).await?;
+        }
+        Ok(())
+    }
+
+    fn may_have_account(&self, email: Option<&Email>) -> Result<(), AccountError> {
+        let listed = |list: &[String]| email.is_some_and(|email| list.iter().any(|domain| domain == email.domain()));
+        let allowed = &self.login.allowed_email_domains;
+        if listed(&self.login.blocked_email_domains) || (!allowed.is_empty() && !listed(allowed)) {
+            return Err(AccountError::AddressRefused);
+        }
+        Ok(())
+    }
+}
