@@ -172,3 +172,4 @@ fn options(url: &str, settings: &settings::Database, connections: u32) -> Connec
 fn std(span: Duration) -> std::time::Duration {
     span.try_into().unwrap_or_default()
 }
+pub mod keys;
