@@ -1,0 +1,248 @@
+//! Every failure a client can see, in one table (RFC 9457).
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use super::layers::RequestId;
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident = $status:ident, $slug:literal, $code:literal, $oauth:literal, $title:literal;)+) => {
+        /// What went wrong, as far as a client may know.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Code { $($(#[$doc])* $name,)+ }
+
+        impl Code {
+            /// All of them, in the order of the table.
+            pub const ALL: &[Code] = &[$(Code::$name,)+];
+
+            /// The HTTP status.
+            pub fn status(self) -> StatusCode {
+                match self { $(Self::$name => StatusCode::$status,)+ }
+            }
+
+            /// The last part of `type`: `next-not-allowed`.
+            pub fn slug(self) -> &'static str {
+                match self { $(Self::$name => $slug,)+ }
+            }
+
+            /// Stable, for people and manuals: `CS-H001`.
+            pub fn number(self) -> &'static str {
+                match self { $(Self::$name => $code,)+ }
+            }
+
+            /// One sentence without the case's particulars.
+            pub fn title(self) -> &'static str {
+                match self { $(Self::$name => $title,)+ }
+            }
+
+            /// The nearest `error` of RFC 6749 §5.2, §4.1.2.1 and RFC 6750 §3.1.
+            pub fn oauth(self) -> &'static str {
+                match self { $(Self::$name => $oauth,)+ }
+            }
+        }
+    };
+}
+
+codes! {
+    /// The request cannot be understood.
+    BadRequest = BAD_REQUEST, "bad-request", "CS-H001", "invalid_request", "The request cannot be understood";
+    /// No service lets a login end there.
+    NextNotAllowed = BAD_REQUEST, "next-not-allowed", "CS-H002", "invalid_request", "No service expects logins to end at this address";
+    /// No such service, or it is switched off.
+    ServiceUnknown = NOT_FOUND, "service-unknown", "CS-H003", "invalid_target", "There is no such service";
+    /// The user may not use the service.
+    AccessDenied = FORBIDDEN, "access-denied", "CS-H004", "access_denied", "Access to this service is denied";
+    /// A permission provider has no answer.
+    PermissionProviderFailed = SERVICE_UNAVAILABLE, "permission-provider-failed", "CS-H005", "temporarily_unavailable", "Permissions cannot be determined now";
+    /// The token is missing, broken, late or of another kind.
+    TokenInvalid = UNAUTHORIZED, "token-invalid", "CS-H006", "invalid_token", "The token is not valid";
+    /// The unfinished login is over, used, or belongs to another browser.
+    LoginStale = BAD_REQUEST, "login-stale", "CS-H007", "invalid_request", "This login cannot be continued";
+    /// The person or the provider said no.
+    ProviderRefused = FORBIDDEN, "provider-refused", "CS-H008", "access_denied", "The provider refused the login";
+    /// The provider does not answer.
+    ProviderUnreachable = BAD_GATEWAY, "provider-unreachable", "CS-H009", "temporarily_unavailable", "The provider cannot be reached";
+    /// What the provider said is not to be believed.
+    ProviderUntrusted = BAD_GATEWAY, "provider-untrusted", "CS-H010", "server_error", "The provider's answer cannot be trusted";
+    /// An admin locked the account.
+    AccountLocked = FORBIDDEN, "account-locked", "CS-H011", "access_denied", "This account is locked";
+    /// The address belongs to an account that this identity may not join.
+    LinkRefused = FORBIDDEN, "link-refused", "CS-H012", "access_denied", "This login cannot be joined to the account";
+    /// New accounts are not made this way.
+    SignupClosed = FORBIDDEN, "signup-closed", "CS-H013", "access_denied", "There is no account for this login";
+    /// The form did not come from one of our pages, or from another session's.
+    Csrf = FORBIDDEN, "csrf", "CS-H014", "invalid_request", "The form did not come from this site";
+    /// Too often.
+    TooManyRequests = TOO_MANY_REQUESTS, "too-many-requests", "CS-H015", "temporarily_unavailable", "Too many requests";
+    /// Too much at once.
+    Busy = SERVICE_UNAVAILABLE, "busy", "CS-H016", "temporarily_unavailable", "The server is busy";
+    /// The database does not answer.
+    DatabaseUnavailable = SERVICE_UNAVAILABLE, "database-unavailable", "CS-H017", "temporarily_unavailable", "The server cannot reach its data now";
+    /// Nothing there.
+    NotFound = NOT_FOUND, "not-found", "CS-H018", "invalid_request", "There is nothing at this address";
+    /// Something is there, but not for this method.
+    MethodNotAllowed = METHOD_NOT_ALLOWED, "method-not-allowed", "CS-H019", "invalid_request", "This address does not know the method";
+    /// The body is longer than the limit.
+    PayloadTooLarge = PAYLOAD_TOO_LARGE, "payload-too-large", "CS-H020", "invalid_request", "The request is too large";
+    /// The body is of a type nobody reads here.
+    UnsupportedMediaType = UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "CS-H021", "invalid_request", "The content type is not supported";
+    /// The request is for another host (RFC 9110 §15.5.20).
+    WrongHost = MISDIRECTED_REQUEST, "wrong-host", "CS-H022", "invalid_request", "This server does not answer for this host";
+    /// The one-time code was used, is late, or never was.
+    CodeSpent = BAD_REQUEST, "code-spent", "CS-H023", "invalid_grant", "The code cannot be used";
+    /// Who asks for a token could not prove to be the service.
+    InvalidClient = UNAUTHORIZED, "invalid-client", "CS-H024", "invalid_client", "The client could not be authenticated";
+    /// It took too long.
+    Timeout = SERVICE_UNAVAILABLE, "timeout", "CS-H025", "temporarily_unavailable", "The request took too long";
+    /// Nobody is signed in.
+    LoginRequired = UNAUTHORIZED, "login-required", "CS-H026", "login_required", "Nobody is signed in";
+    /// The address or the password is wrong.
+    CredentialsWrong = UNAUTHORIZED, "credentials-wrong", "CS-H027", "access_denied", "The address or the password is wrong";
+    /// Our fault.
+    Internal = INTERNAL_SERVER_ERROR, "internal", "CS-H099", "server_error", "Something went wrong on our side";
+}
+
+/// A failure on its way to a client. The cause stays here.
+#[derive(Clone)]
+pub struct Error {
+    /// Which line of the table.
+    pub code: Code,
+    /// The case's particulars, for the client; never taken from a cause.
+    pub detail: Option<String>,
+    /// Why; logged once, never sent.
+    pub cause: Option<Arc<dyn StdError + Send + Sync>>,
+    /// When to come again.
+    pub retry_after: Option<Duration>,
+    /// The methods the address knows.
+    pub allow: Option<HeaderValue>,
+}
+
+impl Error {
+    /// A failure of which nothing more is to be said.
+    pub fn new(code: Code) -> Self {
+        let retry_after = matches!(
+            code,
+            Code::PermissionProviderFailed | Code::Busy | Code::DatabaseUnavailable | Code::TooManyRequests
+        )
+        .then_some(Duration::from_secs(5));
+        Self { code, detail: None, cause: None, retry_after, allow: None }
+    }
+
+    /// The request cannot be understood, and why.
+    pub fn bad_request(detail: impl Into<String>) -> Self {
+        Self::new(Code::BadRequest).detail(detail)
+    }
+
+    /// Our fault.
+    pub fn internal(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::new(Code::Internal).because(cause)
+    }
+
+    /// Too often; may come again then.
+    pub fn too_many_requests(retry_after: Duration) -> Self {
+        Self::new(Code::TooManyRequests).retry_after(retry_after)
+    }
+
+    /// With the case's particulars, which the client sees.
+    #[must_use]
+    pub fn detail(mut self, detail: impl Into<String>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+
+    /// With the cause, which only the log sees.
+    #[must_use]
+    pub fn because(mut self, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.cause = Some(Arc::from(cause.into()));
+        self
+    }
+
+    /// With the time after which it may work; whole seconds, at least one.
+    #[must_use]
+    pub fn retry_after(mut self, after: Duration) -> Self {
+        self.retry_after = Some(after);
+        self
+    }
+
+    /// The cause and its causes, in one line; empty without one.
+    pub fn causes(&self) -> String {
+        let mut line = String::new();
+        let mut next: Option<&(dyn StdError + 'static)> = self.cause.as_deref().map(|cause| cause as _);
+        while let Some(cause) = next {
+            if !line.is_empty() {
+                line.push_str(": ");
+            }
+            line.push_str(&cause.to_string());
+            next = cause.source();
+        }
+        line
+    }
+
+    /// Puts what belongs to the failure, whatever its face, on an answer, and leaves the failure in the answer's extensions.
+    pub(super) fn dress(self, mut response: Response) -> Response {
+        let headers = response.headers_mut();
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some(after) = self.retry_after {
+            let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds.max(1)));
+        }
+        if let Some(allow) = &self.allow {
+            headers.insert(ALLOW, allow.clone());
+        }
+        if matches!(self.code, Code::PayloadTooLarge | Code::Timeout) {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        *response.status_mut() = self.code.status();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// What is sent (RFC 9457 §3.1).
+#[derive(Serialize)]
+struct Problem<'a> {
+    r#type: String,
+    title: &'a str,
+    status: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<&'a str>,
+    code: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    instance: Option<String>,
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        let problem = Problem {
+            r#type: format!("/errors/{}", self.code.slug()),
+            title: self.code.title(),
+            status: self.code.status().as_u16(),
+            detail: self.detail.as_deref(),
+            code: self.code.number(),
+            instance: RequestId::current().map(|id| format!("urn:uuid:{id}")),
+        };
+        let body = serde_json::to_string(&problem).expect("a problem is plain JSON");
+        let mut response = Response::new(body.into());
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        self.dress(response)
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Error({}, {:?}, {:?})", self.code.slug(), self.detail, self.causes())
+    }
+}
+
+impl From<Code> for Error {
+    fn from(code: Code) -> Self {
+        Self::new(code)
+    }
+}
