@@ -16,7 +16,7 @@ use crate::config::settings::Login;
 use crate::domain::id::{SessionId, UserId};
 use crate::domain::user::User;
 use crate::extension::{Event, EventKind, Extension};
-use crate::keys::sealed::Sealer;
+use crate::keys::sealed::Master;
 use crate::plugin::Registry;
 use crate::store::{Store, StoreError, Tx, outbox, sessions, users};
 
@@ -26,7 +26,7 @@ pub struct Accounts {
     store: Store,
     login: Arc<Login>,
     told: Arc<Registry<dyn Extension>>,
-    sealer: Arc<Sealer>,
+    sealer: Arc<Master>,
     hasher: Hasher,
 }
 
@@ -64,7 +64,7 @@ pub struct Way<'a> {
 
 impl Accounts {
     /// Puts the parts together.
-    pub fn new(store: Store, login: Arc<Login>, told: Arc<Registry<dyn Extension>>, sealer: Arc<Sealer>) -> Self {
+    pub fn new(store: Store, login: Arc<Login>, told: Arc<Registry<dyn Extension>>, sealer: Arc<Master>) -> Self {
         let hasher = Hasher::new(&login.password);
         Self { store, login, told, sealer, hasher }
     }

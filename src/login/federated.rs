@@ -1,0 +1,39 @@
+//! A provider as a way to sign in: adds what every provider login needs and none may forget.
+
+use time::Duration;
+use url::Url;
+
+use super::door::{Attempt, Door, Next};
+use crate::domain::identity::Identity;
+use crate::keys::sealed::random_token;
+use crate::provider::{Callback, Handshake, Provider, ProviderError};
+
+/// How long a person may take at the provider.
+pub const PATIENCE: Duration = Duration::minutes(10);
+
+/// Begins a login at the provider: the attempt to seal into the browser, and where to send it.
+pub async fn begin(
+    door: &Door,
+    id: &str,
+    provider: &dyn Provider,
+    callback: Url,
+    next: Option<Next>,
+) -> Result<(Attempt, Url), ProviderError> {
+    let mut attempt = door.begin(id, next, PATIENCE, serde_json::Value::Null);
+    let handshake = Handshake {
+        redirect_uri: callback,
+        state: attempt.id.clone(),
+        nonce: random_token(),
+        verifier: random_token(),
+    };
+    let to = provider.authorize_url(&handshake).await?;
+    attempt.memory = serde_json::to_value(&handshake).expect("a handshake is plain JSON");
+    Ok((attempt, to))
+}
+
+/// Finishes a login that was spent just now: who it is.
+pub async fn resume(provider: &dyn Provider, attempt: &Attempt, callback: &Callback) -> Result<Identity, ProviderError> {
+    let handshake = serde_json::from_value(attempt.memory.clone())
+        .map_err(|_| ProviderError::Untrusted("the login was begun by another version of this server".into()))?;
+    provider.identify(&handshake, callback).await
+}
