@@ -1,1 +1,4 @@
-//! x
+//! What browsers and callers see.
+
+pub mod assets;
+pub mod page;
