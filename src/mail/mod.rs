@@ -1,5 +1,7 @@
 //! Letters, and who carries them.
 
+pub mod letter;
+
 use async_trait::async_trait;
 
 use crate::domain::email::Email;

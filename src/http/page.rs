@@ -1,0 +1,113 @@
+//! The pages: one struct each, and the headers every page carries.
+
+mod account;
+mod dev;
+mod end;
+mod login;
+mod show;
+
+use askama::Template;
+use axum::body::Body;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::Response;
+use url::Url;
+
+pub use account::{
+    AccountPage, LogoutPage, SessionRow, SetupDonePage, SetupErrors, SetupPage, ShownAddress, SignedOutPage,
+};
+pub use dev::{CurlLine, DemoPage, DemoToken, DevMailPage, DevPeoplePage, DevPerson, MailRow, OpenMail};
+pub use end::{Action, ErrorPage, WrongHostPage};
+pub use login::{
+    CheckMailPage, CodeForm, CodePage, LinkAccountsPage, LoginButton, LoginPage, MagicLinkForm, MagicLinkPage, Methods,
+    OtherBrowser, PasswordForm, ResendForm,
+};
+pub use show::{Hidden, Href, Moment, Notice, NoticeKind, ServiceLink};
+
+/// What all pages of one server have in common.
+#[derive(Debug, Clone)]
+pub struct Shell {
+    /// Who runs this server, as people know it.
+    pub name: String,
+    /// Path of the issuer without a trailing slash; empty for most.
+    pub base: String,
+    /// Path of the logo; `None` for the built-in mark.
+    pub logo: Option<String>,
+    /// Path of the stylesheet.
+    pub style: String,
+    /// Path of the stylesheet with the accent colours.
+    pub theme_style: String,
+    /// Path of the icon for the browser's tab.
+    pub favicon: String,
+    /// `auto`, `light` or `dark`.
+    pub mode: &'static str,
+    /// The language of the texts.
+    pub lang: &'static str,
+    /// Terms of use.
+    pub terms: Option<Href>,
+    /// What happens with data.
+    pub privacy: Option<Href>,
+    /// Where people find help.
+    pub support: Option<Href>,
+}
+
+impl Shell {
+    /// A mark as SVG, for `|safe`.
+    pub fn icon(&self, name: &str) -> &'static str {
+        show::icon(name)
+    }
+}
+
+/// A page that can answer a request.
+pub trait Page: Template + Sized {
+    /// The page with all its headers. Its forms may lead nowhere but here.
+    fn answer(&self, status: StatusCode) -> Response {
+        self.answer_leading_to(status, &[])
+    }
+
+    /// As [`Page::answer`], for a page with a form whose answer is a redirect to one of these URLs: browsers apply
+    /// `form-action` to where a form's redirects lead, too (Content Security Policy 3 §6.4.1). Only origins are used.
+    fn answer_leading_to(&self, status: StatusCode, urls: &[&str]) -> Response {
+        let html = self.render().expect("writing into a string cannot fail");
+        let mut response = Response::new(Body::from(html));
+        *response.status_mut() = status;
+        let policy = HeaderValue::try_from(content_security_policy(urls)).expect("origins are ASCII");
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+        for (name, value) in HEADERS {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+        response
+    }
+}
+
+/// What every page is sent with, beside its content security policy.
+const HEADERS: [(header::HeaderName, &str); 8] = [
+    (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+    (header::CACHE_CONTROL, "no-store"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (header::HeaderName::from_static("permissions-policy"), PERMISSIONS),
+    (header::HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (header::HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+];
+
+const PERMISSIONS: &str = "accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), \
+                           magnetometer=(), microphone=(), midi=(), payment=(), usb=()";
+
+/// Nothing but our own stylesheets and pictures, forms to us and to the origins of `urls`, no frame, no script.
+fn content_security_policy(urls: &[&str]) -> String {
+    let mut targets = vec!["'self'".to_owned()];
+    for url in urls.iter().filter_map(|url| Url::parse(url).ok()).filter(|url| matches!(url.scheme(), "http" | "https"))
+    {
+        let origin = url.origin().ascii_serialization();
+        if !targets.contains(&origin) {
+            targets.push(origin);
+        }
+    }
+    format!(
+        "default-src 'none'; style-src 'self'; img-src 'self'; form-action {}; frame-ancestors 'none'; \
+         base-uri 'none'; object-src 'none'",
+        targets.join(" ")
+    )
+}

@@ -1,0 +1,178 @@
+//! Being signed in, leaving, and the first administrator.
+
+use std::sync::Arc;
+
+use askama::Template;
+
+use super::show::initial;
+use super::{Hidden, Href, Moment, Notice, Page, ServiceLink, Shell};
+
+/// `/account`: who is signed in, and where.
+#[derive(Debug, Clone, Template)]
+#[template(path = "account.html")]
+pub struct AccountPage {
+    /// What all pages share.
+    pub shell: Arc<Shell>,
+    /// What is said first.
+    pub notice: Option<Notice>,
+    /// What to call them.
+    pub name: String,
+    /// The username; `None` until one is chosen.
+    pub username: Option<String>,
+    /// The main address.
+    pub address: Option<ShownAddress>,
+    /// How they signed in this time: `Google`, `password`, `link by mail`.
+    pub signed_in_with: String,
+    /// When they signed in.
+    pub signed_in_at: Moment,
+    /// Services to go on to; the first is the most prominent button.
+    pub services: Vec<ServiceLink>,
+    /// Live sessions, this one first.
+    pub sessions: Vec<SessionRow>,
+    /// Where a session is ended, by POST with the field `session`.
+    pub end_session: Href,
+    /// Where all but this session are ended, by POST.
+    pub end_others: Href,
+    /// `csrf`, for both.
+    pub hidden: Vec<Hidden>,
+    /// Where one signs out.
+    pub logout: Href,
+    /// Now, for times as people say them.
+    pub now: Moment,
+    /// Whether nobody administrates this server yet.
+    pub no_admin_yet: bool,
+}
+
+impl AccountPage {
+    /// The first letter of the name.
+    pub fn initial(&self) -> String {
+        initial(&self.name)
+    }
+
+    /// Whether there is another session.
+    pub fn has_others(&self) -> bool {
+        self.sessions.iter().any(|session| !session.is_this)
+    }
+
+    /// Services with a way to them.
+    pub fn reachable(&self) -> Vec<(&str, &Href)> {
+        self.services.iter().filter_map(|service| Some((service.name.as_str(), service.url.as_ref()?))).collect()
+    }
+}
+
+/// An address and whether it is proven.
+#[derive(Debug, Clone)]
+pub struct ShownAddress {
+    /// The address.
+    pub address: String,
+    /// Whether it is proven.
+    pub verified: bool,
+}
+
+/// A live session.
+#[derive(Debug, Clone)]
+pub struct SessionRow {
+    /// What ends it: the value of the field `session`.
+    pub id: String,
+    /// The browser: `Firefox on Linux`.
+    pub device: String,
+    /// The network address, if it is kept.
+    pub ip: Option<String>,
+    /// When it was used last.
+    pub seen: Moment,
+    /// Whether it is the one that asks.
+    pub is_this: bool,
+}
+
+/// `/logout`: here, or everywhere. Field `scope`: `here` or `everywhere`.
+#[derive(Debug, Clone, Template)]
+#[template(path = "logout.html")]
+pub struct LogoutPage {
+    /// What all pages share.
+    pub shell: Arc<Shell>,
+    /// Who is signed in.
+    pub name: String,
+    /// Where the form is sent.
+    pub action: Href,
+    /// `csrf` and the like.
+    pub hidden: Vec<Hidden>,
+    /// How many sessions live, this one included.
+    pub sessions: usize,
+    /// Back to where they were.
+    pub stay: Href,
+}
+
+/// After signing out.
+#[derive(Debug, Clone, Template)]
+#[template(path = "signed_out.html")]
+pub struct SignedOutPage {
+    /// What all pages share.
+    pub shell: Arc<Shell>,
+    /// Whether every session was ended.
+    pub everywhere: bool,
+    /// The service to go back to, if known and trusted.
+    pub service: Option<ServiceLink>,
+    /// Where one signs in again.
+    pub login: Href,
+}
+
+/// `/setup/…`: the holder of the link becomes the first administrator. Fields `email`, `name`, `password`.
+#[derive(Debug, Clone, Template)]
+#[template(path = "setup.html")]
+pub struct SetupPage {
+    /// What all pages share.
+    pub shell: Arc<Shell>,
+    /// Where the form is sent.
+    pub action: Href,
+    /// `csrf` and the token of the link.
+    pub hidden: Vec<Hidden>,
+    /// The address as typed before.
+    pub email: String,
+    /// The name as typed before.
+    pub name: String,
+    /// Shortest password, in characters.
+    pub min_length: usize,
+    /// What was wrong with the last try.
+    pub errors: SetupErrors,
+    /// When the link dies.
+    pub valid_until: Option<Moment>,
+}
+
+/// What was wrong, by field; all `None` at first.
+#[derive(Debug, Clone, Default)]
+pub struct SetupErrors {
+    /// The address.
+    pub email: Option<String>,
+    /// The name.
+    pub name: Option<String>,
+    /// The password.
+    pub password: Option<String>,
+}
+
+impl SetupErrors {
+    /// Field ids and sentences, in the order of the page.
+    pub fn list(&self) -> Vec<(&'static str, &str)> {
+        [("email", &self.email), ("name", &self.name), ("password", &self.password)]
+            .into_iter()
+            .filter_map(|(field, error)| Some((field, error.as_deref()?)))
+            .collect()
+    }
+}
+
+/// The first administrator exists.
+#[derive(Debug, Clone, Template)]
+#[template(path = "setup_done.html")]
+pub struct SetupDonePage {
+    /// What all pages share.
+    pub shell: Arc<Shell>,
+    /// Whose account it is.
+    pub email: String,
+    /// Where they go on: the account if they are signed in now, else the login.
+    pub go_on: Href,
+}
+
+impl Page for AccountPage {}
+impl Page for LogoutPage {}
+impl Page for SignedOutPage {}
+impl Page for SetupPage {}
+impl Page for SetupDonePage {}
