@@ -1,0 +1,187 @@
+//! A broker put together from one version of the file. It never changes; a reload puts another in its place.
+
+mod issue;
+mod tokens;
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use time::OffsetDateTime;
+
+pub use issue::{Issued, Refusal};
+pub use tokens::Redeemed;
+
+use crate::account::Accounts;
+use crate::clock::Clock;
+use crate::config::Mistake;
+use crate::config::settings::Settings;
+use crate::domain::id::SessionId;
+use crate::domain::service::Service;
+use crate::extension::{self, Extension};
+use crate::keys::{KeyError, KeyRing, Master};
+use crate::keys::login::LoginKey;
+use crate::keys::schedule::Policy;
+use crate::login::{Door, Next};
+use crate::domain::return_to::ReturnTo;
+use crate::mail::Mailer;
+use crate::net::Net;
+use crate::permission::chain::{Chain, ChainState};
+use crate::permission::{self, PermissionProvider};
+use crate::plugin::{Registry, Tools};
+use crate::provider::{self, Provider};
+use crate::store::live::{Live, Patience};
+use crate::store::{Store, StoreError};
+
+/// What outlives a reload.
+#[derive(Clone)]
+pub struct House {
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// The only way out.
+    pub net: Net,
+    /// The database.
+    pub store: Store,
+    /// What everything at rest is sealed with.
+    pub master: Arc<Master>,
+    /// The signing keys as they are now.
+    pub ring: Arc<ArcSwap<KeyRing>>,
+    /// Breakers and remembered answers of permission providers.
+    pub chain_state: Arc<ChainState>,
+    /// Carries letters.
+    pub mailer: Arc<dyn Mailer>,
+}
+
+/// A broker; handlers take it and keep the one they began with.
+#[derive(Clone)]
+pub struct App(Arc<Parts>);
+
+/// What a broker is made of.
+pub struct Parts {
+    /// The file.
+    pub settings: Settings,
+    /// What outlives it.
+    pub house: House,
+    /// The public address, without a trailing slash.
+    pub issuer: String,
+    /// Signs and verifies login tokens.
+    pub login_key: LoginKey,
+    /// Everything that changes users.
+    pub accounts: Accounts,
+    /// Unfinished logins.
+    pub door: Door,
+    /// Upstreams, in file order.
+    pub providers: Registry<dyn Provider>,
+    /// Who says what users may do.
+    pub chain: Chain,
+    /// Who is told.
+    pub extensions: Arc<Registry<dyn Extension>>,
+}
+
+impl Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+/// The plugged families of a file, opened.
+pub struct Plugged {
+    pub providers: Registry<dyn Provider>,
+    pub permissions: Registry<dyn PermissionProvider>,
+    pub extensions: Registry<dyn Extension>,
+}
+
+impl Plugged {
+    /// Opens all sections of all families; every mistake is collected.
+    pub fn open(settings: &Settings, clock: Arc<dyn Clock>, net: Net) -> Result<Self, Vec<Mistake>> {
+        let tools = Tools { clock, net, issuer: settings.server.issuer.clone(), is_dev: settings.server.is_dev };
+        let providers = Registry::open(&settings.providers, provider::KINDS, &tools);
+        let permissions = Registry::open(&settings.permissions, permission::KINDS, &tools);
+        let extensions = Registry::open(&settings.extensions, extension::KINDS, &tools);
+        match (providers, permissions, extensions) {
+            (Ok(providers), Ok(permissions), Ok(extensions)) => Ok(Self { providers, permissions, extensions }),
+            (providers, permissions, extensions) => {
+                let all = [providers.err(), permissions.err(), extensions.err()];
+                Err(all.into_iter().flatten().flatten().collect())
+            }
+        }
+    }
+}
+
+impl App {
+    /// Puts the parts together.
+    pub fn new(settings: Settings, plugged: Plugged, house: House) -> Result<Self, KeyError> {
+        let issuer = settings.server.issuer.as_str().trim_end_matches('/').to_owned();
+        let login_key = LoginKey::new(&house.master, &issuer, settings.session.login_token_ttl)?;
+        let extensions = Arc::new(plugged.extensions);
+        let login = Arc::new(settings.login.clone());
+        let accounts = Accounts::new(house.store.clone(), login, extensions.clone(), house.master.clone());
+        let door = Door::new(house.master.clone(), house.store.clone());
+        let chain = Chain::new(plugged.permissions, house.chain_state.clone(), house.clock.clone());
+        let providers = plugged.providers;
+        Ok(Self(Arc::new(Parts { settings, house, issuer, login_key, accounts, door, providers, chain, extensions })))
+    }
+
+    /// Now.
+    pub fn now(&self) -> OffsetDateTime {
+        self.house.clock.now()
+    }
+
+    /// The database.
+    pub fn store(&self) -> &Store {
+        &self.house.store
+    }
+
+    /// The service with this id, if it may receive tokens.
+    pub fn service(&self, id: &str) -> Option<&Service> {
+        self.settings.services.iter().find(|service| service.id == id && service.enabled)
+    }
+
+    /// The first service that registered the address; only `only` is asked if given.
+    pub fn next(&self, raw: &str, only: Option<&str>) -> Option<Next> {
+        let asked = self.settings.services.iter().filter(|service| service.enabled);
+        asked.filter(|service| only.is_none_or(|id| id == service.id)).find_map(|service| {
+            let url = ReturnTo::allowed(raw, &service.next_urls)?;
+            Some(Next { service: service.id.clone(), url })
+        })
+    }
+
+    /// Whether people on their way to `next` may use the method.
+    pub fn may_use(&self, method: &str, next: Option<&Next>) -> bool {
+        let service = next.and_then(|next| self.service(&next.service));
+        service.is_none_or(|service| {
+            service.allowed_providers.is_empty() || service.allowed_providers.iter().any(|allowed| allowed == method)
+        })
+    }
+
+    /// How long sessions wait for their people.
+    pub fn patience(&self) -> Patience {
+        Patience { idle: self.settings.session.idle_timeout, touch: self.settings.session.touch_interval }
+    }
+
+    /// The session, if it may be used now.
+    pub async fn live(&self, id: SessionId) -> Result<Option<Arc<Live>>, StoreError> {
+        self.store().live_session(id, self.patience()).await
+    }
+
+    /// How keys are rotated.
+    pub fn key_policy(&self) -> Policy {
+        key_policy(&self.settings)
+    }
+
+    /// An address of ours: `/login` → `https://auth.example.com/login`.
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.issuer)
+    }
+}
+
+/// How keys are rotated, as the file says.
+pub fn key_policy(settings: &Settings) -> Policy {
+    Policy {
+        rotation_interval: settings.keys.rotation_interval,
+        publish_before: settings.keys.publish_before,
+        retire_after: settings.keys.retire_after,
+    }
+}
