@@ -1,5 +1,11 @@
 //! Who may do what in a service.
 
+pub mod cache;
+pub mod chain;
+pub mod common;
+pub mod guard;
+pub mod r#static;
+
 use async_trait::async_trait;
 
 use crate::domain::permission::{Decision, Permissions};
@@ -8,7 +14,7 @@ use crate::domain::user::User;
 use crate::plugin::Kind;
 
 /// Every kind of permission provider.
-pub const KINDS: &[Kind<dyn PermissionProvider>] = &[];
+pub const KINDS: &[Kind<dyn PermissionProvider>] = &[r#static::KIND];
 
 /// One question.
 #[derive(Debug, Clone, Copy)]
@@ -32,6 +38,10 @@ pub trait PermissionProvider: Send + Sync {
     async fn permissions(&self, ask: &Ask<'_>) -> Result<Decision, PermissionError>;
     /// How the chain treats it: deadline, caching, what a failure means.
     fn policy(&self) -> &ProviderPolicy;
+    /// Whether it answers from memory: then there is nothing to wait for, to remember or to break.
+    fn is_instant(&self) -> bool {
+        false
+    }
 }
 
 /// How the chain treats a permission provider.
@@ -71,7 +81,7 @@ pub enum OnError {
 }
 
 /// Context a provider may ask for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Vary {
     Ip,
@@ -79,7 +89,7 @@ pub enum Vary {
 }
 
 /// Why a provider has no answer.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum PermissionError {
     /// It cannot be reached, or took too long.
     #[error("cannot be reached: {0}")]

@@ -1,0 +1,174 @@
+//! Remembers answers, by our clock, and asks the same question only once at a time.
+
+use std::future::Future;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use moka::future::Cache;
+use serde_json::Value;
+use time::{Duration, OffsetDateTime};
+
+use super::{Ask, PermissionError, ProviderPolicy, Vary};
+use crate::clock::Clock;
+use crate::domain::id::UserId;
+use crate::domain::permission::{Decision, Verdict};
+
+/// About how much memory the answers may take, in bytes.
+const MOST_BYTES: u64 = 64 * 1024 * 1024;
+/// Most answers that are remembered.
+const MOST_ANSWERS: u64 = 100_000;
+
+/// Everything an answer depends on.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Key {
+    provider: String,
+    config_hash: u64,
+    user: UserId,
+    version: i64,
+    service: String,
+    /// The rest of what is sent, hashed with a key of this process.
+    sent: u64,
+}
+
+/// One answer and its age.
+#[derive(Debug, Clone)]
+struct Remembered {
+    decision: Arc<Decision>,
+    answered_at: OffsetDateTime,
+    fresh_until: OffsetDateTime,
+}
+
+type Outcome = Result<Arc<Decision>, PermissionError>;
+
+/// The remembered answers of all providers.
+#[derive(Debug)]
+pub struct Memory {
+    answers: Cache<Key, Remembered>,
+    /// Questions under way. Nothing is ever stored here: every flight ends as an "error" that carries the outcome to all who wait.
+    flights: Cache<Key, ()>,
+    hasher: RandomState,
+    /// Grows when somebody's answers are dropped; an answer that was asked for before is not remembered.
+    drops: AtomicU64,
+}
+
+impl Memory {
+    /// Remembers nothing yet.
+    pub fn new() -> Self {
+        let each = u32::try_from(MOST_BYTES / MOST_ANSWERS).unwrap_or(u32::MAX);
+        let answers = Cache::builder()
+            .max_capacity(MOST_BYTES)
+            .weigher(move |_: &Key, kept: &Remembered| weight(&kept.decision).max(each))
+            .support_invalidation_closures()
+            .build();
+        Self { answers, flights: Cache::new(MOST_ANSWERS), hasher: RandomState::new(), drops: AtomicU64::new(0) }
+    }
+
+    /// The key of a question to a provider.
+    pub fn key(&self, id: &str, policy: &ProviderPolicy, ask: &Ask<'_>) -> Key {
+        let Ask { service, user, provider, ip, previous } = ask;
+        let ip = ip.filter(|_| policy.vary.contains(&Vary::Ip));
+        Key {
+            provider: id.to_owned(),
+            config_hash: policy.config_hash,
+            user: user.id,
+            version: user.version,
+            service: service.id.clone(),
+            sent: self.hasher.hash_one((provider, ip, &service.audience, &user.username, previous)),
+        }
+    }
+
+    /// The remembered answer if it is fresh, else the outcome of `ask`, which runs once however many wait for it.
+    pub async fn answer(
+        &self,
+        key: &Key,
+        policy: &ProviderPolicy,
+        clock: &dyn Clock,
+        ask: impl Future<Output = Result<Decision, PermissionError>>,
+    ) -> Outcome {
+        if let Some(fresh) = self.fresh(key, clock.now()).await {
+            return Ok(fresh);
+        }
+        let flight = async {
+            // Another flight may have landed since.
+            if let Some(fresh) = self.fresh(key, clock.now()).await {
+                return Err::<(), Outcome>(Ok(fresh));
+            }
+            let drops = self.drops.load(Ordering::SeqCst);
+            let outcome = ask.await.map(Arc::new);
+            if let Ok(decision) = &outcome {
+                self.remember(key, policy, clock.now(), decision, drops).await;
+            }
+            Err(outcome)
+        };
+        match self.flights.try_get_with_by_ref(key, flight).await {
+            Ok(()) => Err(PermissionError::Unusable("nothing was asked".into())),
+            Err(landed) => Outcome::clone(&landed),
+        }
+    }
+
+    /// The last answer, fresh or not, if it is no older than `stale_max_age`.
+    pub async fn last(&self, key: &Key, policy: &ProviderPolicy, now: OffsetDateTime) -> Option<Arc<Decision>> {
+        let kept = self.answers.get(key).await?;
+        (now - kept.answered_at <= policy.stale_max_age).then_some(kept.decision)
+    }
+
+    /// Whether a fresh answer is remembered.
+    pub async fn knows(&self, key: &Key, now: OffsetDateTime) -> bool {
+        self.fresh(key, now).await.is_some()
+    }
+
+    /// Drops every answer about the user, those under way included.
+    pub fn drop_user(&self, user: UserId) {
+        self.drops.fetch_add(1, Ordering::SeqCst);
+        self.answers
+            .invalidate_entries_if(move |key, _| key.user == user)
+            .expect("the cache was built with support for it");
+    }
+
+    async fn fresh(&self, key: &Key, now: OffsetDateTime) -> Option<Arc<Decision>> {
+        let kept = self.answers.get(key).await?;
+        (now < kept.fresh_until).then_some(kept.decision)
+    }
+
+    async fn remember(
+        &self,
+        key: &Key,
+        policy: &ProviderPolicy,
+        now: OffsetDateTime,
+        decision: &Arc<Decision>,
+        drops: u64,
+    ) {
+        let kept = Remembered {
+            decision: Arc::clone(decision),
+            answered_at: now,
+            fresh_until: now + lifetime(policy, decision),
+        };
+        if self.drops.load(Ordering::SeqCst) == drops {
+            self.answers.insert(key.clone(), kept).await;
+        }
+    }
+}
+
+/// How long the answer stays fresh: as the policy says, or shorter if the answer says so.
+fn lifetime(policy: &ProviderPolicy, decision: &Decision) -> Duration {
+    let most = if decision.verdict == Verdict::Deny { policy.negative_ttl } else { policy.cache_ttl };
+    let said = decision.cache_ttl.and_then(|seconds| i64::try_from(seconds).ok()).map(Duration::seconds);
+    said.map_or(most, |said| said.min(most))
+}
+
+/// About how many bytes the answer takes in memory.
+fn weight(decision: &Decision) -> u32 {
+    fn of(value: &Value) -> usize {
+        32 + match value {
+            Value::String(text) => text.len(),
+            Value::Array(values) => values.iter().map(of).sum(),
+            Value::Object(members) => members.iter().map(|(name, value)| 64 + name.len() + of(value)).sum(),
+            Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+        }
+    }
+    let names: usize = decision.permissions.keys().map(|name| 64 + name.len()).sum();
+    let rest: usize =
+        decision.limits.iter().chain(&decision.claims).map(|(name, value)| 64 + name.len() + of(value)).sum();
+    u32::try_from(512 + names + rest + decision.reason.len() + decision.message.len()).unwrap_or(u32::MAX)
+}

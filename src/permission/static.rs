@@ -1,0 +1,133 @@
+//! Permissions that stand in the file: by role, by user, and what a role must never do.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use time::Duration;
+
+use super::common::{NOT_A_PERMISSION, NOT_A_USER, OUT_OF_BOUNDS, config_hash, section};
+use super::{Ask, PermissionError, PermissionProvider, ProviderPolicy};
+use crate::config::{Mistake, Section};
+use crate::domain::email::Email;
+use crate::domain::id::UserId;
+use crate::domain::permission::{Decision, MOST_NAMES, Pattern, Permissions, is_wildcard};
+use crate::domain::user::User;
+use crate::plugin::Kind;
+
+/// `kind = "static"`.
+pub const KIND: Kind<dyn PermissionProvider> = Kind {
+    name: "static",
+    schema: |generator| generator.subschema_for::<StaticPermissions>(),
+    open: |section, _| Ok(Arc::new(Static::open(section, &section.read()?)?)),
+};
+
+section! {
+    /// Permissions that stand in the file.
+    pub struct StaticPermissions {
+        /// Role → what it grants. A wildcard grants itself and every name of this section that it matches.
+        #[serde(default)]
+        roles: BTreeMap<String, Vec<String>>,
+        /// Verified address or user id → what is granted to that person beside.
+        #[serde(default)]
+        users: BTreeMap<String, Vec<String>>,
+        /// Role → what it must not do, whoever in the chain grants it; `*` is everything.
+        #[serde(default)]
+        deny: BTreeMap<String, Vec<String>>,
+    }
+}
+
+/// Permissions that stand in the file.
+#[derive(Debug)]
+pub struct Static {
+    roles: HashMap<String, Vec<String>>,
+    addresses: HashMap<Email, Vec<String>>,
+    ids: HashMap<UserId, Vec<String>>,
+    deny: HashMap<String, Vec<Pattern>>,
+    policy: ProviderPolicy,
+}
+
+impl Static {
+    /// Checks every name and every user, and expands the wildcards of the grants.
+    pub fn open(section: &Section, config: &StaticPermissions) -> Result<Self, Vec<Mistake>> {
+        let mut mistakes = Vec::new();
+        let hash = config_hash("static", config, &[]);
+        let policy = config.common().policy(section, Duration::milliseconds(50), hash, &mut mistakes);
+        for (key, lists) in [("roles", &config.roles), ("users", &config.users), ("deny", &config.deny)] {
+            check_names(section, key, lists, &mut mistakes);
+        }
+        let lists = config.roles.values().chain(config.users.values()).chain(config.deny.values());
+        let mentioned: Vec<&str> = lists.flatten().map(String::as_str).collect();
+        let mut opened = Self {
+            roles: config.roles.iter().map(|(role, names)| (role.clone(), expand(names, &mentioned))).collect(),
+            addresses: HashMap::new(),
+            ids: HashMap::new(),
+            deny: config.deny.iter().map(|(role, names)| (role.clone(), patterns(names))).collect(),
+            policy,
+        };
+        for (who, names) in &config.users {
+            let names = expand(names, &mentioned);
+            if let Ok(id) = who.parse::<UserId>() {
+                opened.ids.insert(id, names);
+            } else if let Ok(email) = who.parse::<Email>() {
+                opened.addresses.entry(email).or_default().extend(names);
+            } else {
+                let message = format!("`{who}` is neither an address nor a user id");
+                mistakes.push(section.mistake_at("users", NOT_A_USER, message));
+            }
+        }
+        if mistakes.is_empty() { Ok(opened) } else { Err(mistakes) }
+    }
+
+    fn decide(&self, user: &User) -> Decision {
+        let address = user.email.as_ref().filter(|address| address.verified).map(|address| &address.email);
+        let granted = user.roles.iter().filter_map(|role| self.roles.get(role));
+        let granted = granted.chain(address.and_then(|email| self.addresses.get(email))).chain(self.ids.get(&user.id));
+        let permissions: Permissions = granted.flatten().map(|name| (name.clone(), true)).collect();
+        let denied = user.roles.iter().filter_map(|role| self.deny.get(role)).flatten().cloned().collect();
+        Decision { permissions, denied, ..Decision::default() }
+    }
+}
+
+#[async_trait]
+impl PermissionProvider for Static {
+    async fn permissions(&self, ask: &Ask<'_>) -> Result<Decision, PermissionError> {
+        Ok(self.decide(ask.user))
+    }
+
+    fn policy(&self) -> &ProviderPolicy {
+        &self.policy
+    }
+
+    fn is_instant(&self) -> bool {
+        true
+    }
+}
+
+fn check_names(section: &Section, key: &str, lists: &BTreeMap<String, Vec<String>>, mistakes: &mut Vec<Mistake>) {
+    for name in lists.values().flatten().filter(|name| Pattern::new(name).is_none()) {
+        let message =
+            format!("`{name}` is not a permission name; expected something like `wiki:read`, `wiki:*` or `*`");
+        mistakes.push(section.mistake_at(key, NOT_A_PERMISSION, message));
+    }
+    for (who, names) in lists.iter().filter(|(_, names)| names.len() > MOST_NAMES) {
+        let message = format!("`{who}` has {} names, expected at most {MOST_NAMES}", names.len());
+        mistakes.push(section.mistake_at(key, OUT_OF_BOUNDS, message));
+    }
+}
+
+/// The names, and what their wildcards match among all names of the section.
+fn expand(names: &[String], mentioned: &[&str]) -> Vec<String> {
+    let wildcards = patterns(names).into_iter().filter(|pattern| is_wildcard(pattern.as_str()));
+    let matched = wildcards.flat_map(|pattern| {
+        mentioned.iter().copied().filter(move |name| !is_wildcard(name) && pattern.matches(name)).collect::<Vec<_>>()
+    });
+    let mut all: Vec<String> = names.iter().map(String::as_str).chain(matched).map(str::to_owned).collect();
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+fn patterns(names: &[String]) -> Vec<Pattern> {
+    names.iter().filter_map(|name| Pattern::new(name)).collect()
+}
