@@ -129,6 +129,11 @@ impl Edge {
         Self { routes, rules }
     }
 
+    /// Whether the address is a proxy of ours.
+    pub fn trusts(&self, peer: IpAddr) -> bool {
+        client::is_trusted(peer, &self.rules.load().proxies)
+    }
+
     /// Answers one request, whatever happens.
     pub async fn answer(self, mut request: Request) -> Response {
         let begun = Instant::now();

@@ -5,3 +5,5 @@ pub mod error;
 pub mod face;
 pub mod fields;
 pub mod layers;
+pub mod server;
+pub mod wire;

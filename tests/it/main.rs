@@ -2,3 +2,4 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot set up has failed")]
 
 mod stage;
+mod server;
