@@ -211,6 +211,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<S> {
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let flushed = Pin::new(&mut this.stream).poll_flush(cx);
+        // Hyper reads ahead while a request is answered, and does not ask again when it is: the answer's end starts the
+        // pause, and the timer wakes a read that fails.
+        if flushed.is_ready() {
+            let _ = this.poll_silence(cx);
+        }
         this.wrote(cx, flushed)
     }
 

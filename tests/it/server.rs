@@ -143,7 +143,8 @@ impl House {
 
     async fn post(&self, path: &str, media: &str, body: &str) -> String {
         let length = body.len();
-        let head = format!("POST {path} HTTP/1.1\r\nHost: auth.example\r\nConnection: close\r\nContent-Length: {length}");
+        let head =
+            format!("POST {path} HTTP/1.1\r\nHost: auth.example\r\nConnection: close\r\nContent-Length: {length}");
         self.say(format!("{head}\r\n{media}\r\n\r\n{body}").as_bytes()).await
     }
 }
@@ -245,7 +246,8 @@ async fn unknown_addresses_and_methods_are_problems_too() {
     let wrong = house.say(b"DELETE /form HTTP/1.1\r\nHost: auth.example\r\nConnection: close\r\n\r\n").await;
     let trace = house.say(b"TRACE / HTTP/1.1\r\nHost: auth.example\r\nConnection: close\r\n\r\n").await;
     let made_up = house.say(b"PROPFIND / HTTP/1.1\r\nHost: auth.example\r\nConnection: close\r\n\r\n").await;
-    let connect = house.say(b"CONNECT evil.example:443 HTTP/1.1\r\nHost: auth.example\r\nConnection: close\r\n\r\n").await;
+    let connect =
+        house.say(b"CONNECT evil.example:443 HTTP/1.1\r\nHost: auth.example\r\nConnection: close\r\n\r\n").await;
 
     assert_eq!((status(&nowhere), problem(&nowhere)["code"].as_str()), (404, Some("CS-H018")));
     assert_eq!((status(&wrong), header(&wrong, "allow")), (405, Some("POST")));
@@ -291,9 +293,9 @@ async fn requests_that_two_parsers_could_read_differently_are_refused_and_the_co
     let house = House::plain().await;
     let second = "GET / HTTP/1.1\r\nHost: auth.example\r\n\r\n";
     let odd = [
-        ("absolute form", "GET http://auth.example/ HTTP/1.1\r\nHost: auth.example\r\nConnection: close\r\n\r\n"),
-        ("foreign absolute form", "GET http://evil.example/ HTTP/1.1\r\nHost: auth.example\r\nConnection: close\r\n\r\n"),
-        ("asterisk", "OPTIONS * HTTP/1.1\r\nHost: auth.example\r\nConnection: close\r\n\r\n"),
+        ("absolute form", "GET http://auth.example/ HTTP/1.1\r\nHost: auth.example\r\n\r\n"),
+        ("foreign absolute form", "GET http://evil.example/ HTTP/1.1\r\nHost: auth.example\r\n\r\n"),
+        ("asterisk", "OPTIONS * HTTP/1.1\r\nHost: auth.example\r\n\r\n"),
         ("bare LF", "GET / HTTP/1.1\nHost: auth.example\n\n"),
         ("one bare LF", "GET / HTTP/1.1\r\nHost: auth.example\nX: y\r\n\r\n"),
         ("bare LF at the end", "GET / HTTP/1.1\r\nHost: auth.example\r\n\n"),
@@ -303,7 +305,6 @@ async fn requests_that_two_parsers_could_read_differently_are_refused_and_the_co
         ("space before the colon", "GET / HTTP/1.1\r\nHost : auth.example\r\n\r\n"),
         ("HTTP/0.9", "GET /\r\n"),
         ("two lengths", "POST /form HTTP/1.1\r\nHost: auth.example\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n"),
-        ("both framings", "POST /form HTTP/1.1\r\nHost: auth.example\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
         ("unknown framing", "POST /form HTTP/1.1\r\nHost: auth.example\r\nTransfer-Encoding: chunked, x\r\n\r\n"),
         ("signed length", "POST /form HTTP/1.1\r\nHost: auth.example\r\nContent-Length: +4\r\n\r\n"),
     ];
@@ -316,11 +317,33 @@ async fn requests_that_two_parsers_could_read_differently_are_refused_and_the_co
     }
 }
 
+/// RFC 9112 §6.1: served by its chunks, then closed.
+#[tokio::test]
+async fn a_request_with_both_framings_is_the_last_of_its_connection() {
+    let house = House::plain().await;
+
+    for framing in
+        ["Content-Length: 4\r\nTransfer-Encoding: chunked", "Transfer-Encoding: chunked\r\nContent-Length: 4"]
+    {
+        let head = format!("POST /form HTTP/1.1\r\nHost: auth.example\r\n{FORM}\r\n{framing}\r\n\r\n");
+        let answer = house
+            .say(format!("{head}6\r\nname=a\r\n0\r\n\r\nGET / HTTP/1.1\r\nHost: auth.example\r\n\r\n").as_bytes())
+            .await;
+
+        assert!(answer.ends_with("\r\n\r\na"), "{answer}");
+        assert_eq!(answer.matches("HTTP/1.1 ").count(), 1);
+    }
+}
+
 #[tokio::test]
 async fn a_head_has_its_limits() {
     let house = House::plain().await;
     let with = async |more: String| {
-        status(&house.say(format!("GET / HTTP/1.1\r\nHost: auth.example\r\nConnection: close\r\n{more}\r\n").as_bytes()).await)
+        status(
+            &house
+                .say(format!("GET / HTTP/1.1\r\nHost: auth.example\r\nConnection: close\r\n{more}\r\n").as_bytes())
+                .await,
+        )
     };
 
     assert_eq!(with("X: y\r\n".repeat(98)).await, 200);
@@ -337,7 +360,9 @@ async fn a_body_has_its_limit_however_it_comes() {
     let fits = format!("name={}", "a".repeat(995));
     let over = format!("name={}", "a".repeat(996));
     let huge = format!("name={}", "a".repeat(500_000));
-    let chunked = format!("POST /form HTTP/1.1\r\nHost: auth.example\r\n{FORM}\r\nTransfer-Encoding: chunked\r\n\r\n3e9\r\n{over}\r\n0\r\n\r\n");
+    let chunked = format!(
+        "POST /form HTTP/1.1\r\nHost: auth.example\r\n{FORM}\r\nTransfer-Encoding: chunked\r\n\r\n3e9\r\n{over}\r\n0\r\n\r\n"
+    );
 
     assert_eq!(status(&house.post("/form", FORM, &fits).await), 200);
     assert_eq!(status(&house.post("/form", FORM, &over).await), 413);
@@ -393,7 +418,9 @@ async fn a_pause_between_requests_is_longer_than_a_head() {
 async fn a_slow_body_ends_with_the_request_and_is_told_so() {
     let house = House::open(Rules { timeout: Duration::from_millis(50), ..rules() }, limits()).await;
 
-    let answer = house.say(format!("POST /form HTTP/1.1\r\nHost: auth.example\r\n{FORM}\r\nContent-Length: 9\r\n\r\nn").as_bytes()).await;
+    let answer = house
+        .say(format!("POST /form HTTP/1.1\r\nHost: auth.example\r\n{FORM}\r\nContent-Length: 9\r\n\r\nn").as_bytes())
+        .await;
 
     assert_eq!((status(&answer), problem(&answer)["type"].as_str()), (503, Some("/errors/timeout")));
 }
@@ -555,7 +582,10 @@ fn each_header_is_read_as_it_is_meant() {
     assert_eq!(seen("10.0.0.1", "x-real-ip", &["198.51.100.1"], XRealIp), "198.51.100.1");
     assert_eq!(seen("10.0.0.1", "x-real-ip", &["198.51.100.1", "6.6.6.6"], XRealIp), "10.0.0.1");
     assert_eq!(seen("10.0.0.1", "cf-connecting-ip", &["2001:db8::2"], CfConnectingIp), "2001:db8::2");
-    assert_eq!(seen("fd00::1", "forwarded", &["for=6.6.6.6, For=\"[2001:db8::1]:9\";proto=https"], Forwarded), "2001:db8::1");
+    assert_eq!(
+        seen("fd00::1", "forwarded", &["for=6.6.6.6, For=\"[2001:db8::1]:9\";proto=https"], Forwarded),
+        "2001:db8::1"
+    );
     assert_eq!(seen("fd00::1", "forwarded", &["for=198.51.100.1, for=_hidden"], Forwarded), "fd00::1");
 }
 
@@ -571,7 +601,9 @@ fn a_household_is_one_bucket() {
 
 #[test]
 fn every_line_of_the_table_is_its_own() {
-    let distinct = |key: fn(Code) -> &'static str| Code::ALL.iter().map(|&code| key(code)).collect::<std::collections::HashSet<_>>().len();
+    let distinct = |key: fn(Code) -> &'static str| {
+        Code::ALL.iter().map(|&code| key(code)).collect::<std::collections::HashSet<_>>().len()
+    };
 
     assert_eq!(distinct(Code::slug), Code::ALL.len());
     assert_eq!(distinct(Code::number), Code::ALL.len());
