@@ -85,7 +85,7 @@ impl App {
             scope,
             roles: live.user.roles.clone(),
             limits: granted.limits.clone(),
-            perm_stale: granted.stale,
+            perm_stale: granted.is_stale,
             extra: granted.claims.clone(),
         };
         ring.sign(service.token_alg, Some("at+jwt"), &claims, now)

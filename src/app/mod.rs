@@ -119,7 +119,7 @@ impl App {
         let login = Arc::new(settings.login.clone());
         let accounts = Accounts::new(house.store.clone(), login, extensions.clone(), house.master.clone());
         let door = Door::new(house.master.clone(), house.store.clone());
-        let chain = Chain::new(plugged.permissions, house.chain_state.clone(), house.clock.clone());
+        let chain = Chain::new(&plugged.permissions, house.chain_state.clone(), house.clock.clone());
         let providers = plugged.providers;
         Ok(Self(Arc::new(Parts { settings, house, issuer, login_key, accounts, door, providers, chain, extensions })))
     }

@@ -129,6 +129,11 @@ impl Edge {
         Self { routes, rules }
     }
 
+    /// Whether the address is a proxy of ours.
+    pub fn trusts(&self, peer: IpAddr) -> bool {
+        client::is_trusted(peer, &self.rules.load().proxies)
+    }
+
     /// Answers one request, whatever happens.
     pub async fn answer(self, mut request: Request) -> Response {
         let begun = Instant::now();
@@ -145,7 +150,7 @@ impl Edge {
         let within = async {
             let mut response = match admit(request, &rules) {
                 Ok(request) => within_limits(self.routes, request, rules.timeout).await,
-                Err(error) => error.into_response(),
+                Err(error) => turn_away(error),
             };
             finish(response.headers_mut(), id, &rules);
             let route = UNDERWAY.with(|underway| underway.route.get().cloned());
@@ -217,6 +222,13 @@ fn admit(request: Request, rules: &Rules) -> Result<Request, Error> {
     Ok(request.map(|body| {
         if axum::body::HttpBody::is_end_stream(&body) { body } else { Body::new(Limited::new(body, limit)) }
     }))
+}
+
+/// Who is turned away at the door has to knock again: what follows on the connection may be part of the same trick.
+fn turn_away(error: Error) -> Response {
+    let mut response = error.into_response();
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response
 }
 
 /// Only the origin form (RFC 9112 §3.2.1): this is no proxy.

@@ -1,0 +1,174 @@
+//! `/login/{provider}`: off to the provider and back.
+
+use axum::extract::{Path, State};
+use axum::response::Response;
+use axum::routing::get;
+use axum::Router;
+use serde::Deserialize;
+use url::Url;
+
+use super::browser::Browser;
+use super::error::{Code, Error};
+use super::fields::{Form, Query};
+use super::finish::{Waiting, finish, see_other, wait_for_proof};
+use super::limit::{Limit, count_all};
+use super::site::{Running, Site};
+use crate::account::{Arrival, Outcome, Way};
+use crate::login::{Attempt, Next, federated};
+use crate::provider::{Callback, Provider, ProviderError};
+
+/// The routes of this area.
+pub fn router() -> Router<Running> {
+    Router::new()
+        .route("/login/{provider}", get(start))
+        .route("/login/{provider}/callback", get(callback).post(posted_callback))
+        .route("/auth/oauth_callback", get(classic_callback).post(posted_classic_callback))
+}
+
+/// Where a sign-in is to end.
+#[derive(Debug, Default, Deserialize)]
+pub struct Target {
+    pub next: Option<String>,
+    pub service: Option<String>,
+}
+
+impl Target {
+    /// The place, if one was named.
+    ///
+    /// # Errors
+    /// `next-not-allowed` if no service expects sign-ins there.
+    pub fn parse(&self, site: &Site) -> Result<Option<Next>, Error> {
+        match self.next.as_deref().filter(|next| !next.is_empty()) {
+            Some(raw) => site.app.next(raw, self.service.as_deref()).map(Some).ok_or_else(|| Code::NextNotAllowed.into()),
+            None => Ok(None),
+        }
+    }
+}
+
+async fn start(site: Site, mut browser: Browser, Path(id): Path<String>, Query(target): Query<Target>) -> Result<Response, Error> {
+    let provider = provider(&site, &id)?;
+    let next = target.parse(&site)?;
+    if !site.app.may_use(&id, next.as_ref()) {
+        return Err(Error::new(Code::AccessDenied).detail("This service does not accept this way to sign in."));
+    }
+    let callback = callback_url(&site, &id);
+    let begun = federated::begin(&site.app.door, &id, provider, callback, next).await;
+    let (attempt, to) = begun.map_err(|error| failed(&id, error))?;
+    browser.keep(&attempt, provider.answers_by_post());
+    Ok(browser.answer(see_other(to.as_str())))
+}
+
+/// What an upstream sends back (RFC 6749 §4.1.2, RFC 9207 §2).
+#[derive(Deserialize)]
+struct Answer {
+    state: Option<String>,
+    code: Option<String>,
+    error: Option<String>,
+    iss: Option<String>,
+}
+
+async fn callback(site: Site, browser: Browser, Path(id): Path<String>, Query(answer): Query<Answer>) -> Result<Response, Error> {
+    if provider(&site, &id)?.answers_by_post() {
+        return Err(Code::MethodNotAllowed.into());
+    }
+    come_back(site, browser, Some(&id), answer).await
+}
+
+async fn posted_callback(
+    State(running): State<Running>,
+    Path(id): Path<String>,
+    browser: Browser,
+    Form(answer): Form<Answer>,
+) -> Result<Response, Error> {
+    let site = running.now();
+    if !provider(&site, &id)?.answers_by_post() {
+        return Err(Code::MethodNotAllowed.into());
+    }
+    come_back(site, browser, Some(&id), answer).await
+}
+
+async fn classic_callback(site: Site, browser: Browser, Query(answer): Query<Answer>) -> Result<Response, Error> {
+    come_back(site, browser, None, answer).await
+}
+
+async fn posted_classic_callback(State(running): State<Running>, browser: Browser, Form(answer): Form<Answer>) -> Result<Response, Error> {
+    come_back(running.now(), browser, None, answer).await
+}
+
+/// The way back, once for all spellings of the callback. `id`: the provider whose callback it is, where the path says so.
+async fn come_back(site: Site, mut browser: Browser, id: Option<&str>, answer: Answer) -> Result<Response, Error> {
+    let attempt = answer.state.as_deref().and_then(|state| browser.attempt(state));
+    let attempt = attempt.filter(|attempt| id.is_none_or(|id| id == attempt.method)).ok_or(Code::LoginStale)?;
+    let provider = provider(&site, &attempt.method)?;
+    if !site.app.door.spend(&attempt).await? {
+        tracing::warn!(provider.name = attempt.method, "a login came back a second time");
+        return Err(Code::LoginStale.into());
+    }
+    browser.drop_attempt(&attempt);
+    let limit = Limit::of_client("login", browser.ip(), site.app.settings.rate_limit.login_ip);
+    count_all(&site, browser.ip(), std::slice::from_ref(&limit)).await?;
+    let outcome = match (answer.code, answer.error) {
+        (Some(code), None) => arrive(&site, provider, &attempt, &Callback { code, iss: answer.iss }).await,
+        (None, Some(_)) => Err(Error::new(Code::ProviderRefused)),
+        _ => Err(Code::LoginStale.into()),
+    };
+    let Arrived { outcome, waiting } = match outcome {
+        Ok(arrived) => arrived,
+        Err(error) => return back_or_page(&site, browser, &attempt, error),
+    };
+    limit.forgive(&site).await?;
+    match outcome {
+        Outcome::In(user) => finish(&site, browser, &user, &attempt.method, attempt.next).await,
+        Outcome::Ask(_) => {
+            wait_for_proof(&site, &mut browser, &waiting, attempt.next);
+            Ok(browser.answer(see_other(&site.path("/login/link-accounts"))))
+        }
+    }
+}
+
+/// A failed login shows its page, whatever `next` says; the cookie of the attempt goes.
+fn back_or_page(site: &Site, browser: Browser, attempt: &Attempt, error: Error) -> Result<Response, Error> {
+    let refused = error.code == Code::ProviderRefused && error.detail.is_none();
+    match attempt.next.as_ref().filter(|_| refused) {
+        // The person pressed "cancel" there: the service is told by what is missing.
+        Some(next) if site.app.service(&next.service).is_some() => Ok(browser.answer(see_other(next.url.as_str()))),
+        _ => Ok(browser.answer(axum::response::IntoResponse::into_response(error))),
+    }
+}
+
+struct Arrived {
+    outcome: Outcome,
+    waiting: Waiting,
+}
+
+async fn arrive(site: &Site, provider: &dyn Provider, attempt: &Attempt, callback: &Callback) -> Result<Arrived, Error> {
+    let identity = federated::resume(provider, attempt, callback).await.map_err(|error| failed(&attempt.method, error))?;
+    let rules = provider.rules();
+    let service = attempt.next.as_ref().map(|next| next.service.as_str());
+    let way = Way { method: &attempt.method, service };
+    let arrival = Arrival { identity: &identity, link: rules.link, signup: rules.signup, way };
+    let outcome = site.app.accounts.arrive(arrival).await?;
+    let user = match &outcome {
+        Outcome::In(user) => user.id,
+        Outcome::Ask(user) => *user,
+    };
+    Ok(Arrived { outcome, waiting: Waiting { user, identity, provider: provider.button().name.clone() } })
+}
+
+fn provider<'a>(site: &'a Site, id: &str) -> Result<&'a dyn Provider, Error> {
+    site.app.providers.get(id).map(AsRef::as_ref).ok_or_else(|| Code::NotFound.into())
+}
+
+/// Each provider's own, so that none can answer for another (RFC 9700 §4.4.2).
+pub fn callback_url(site: &Site, id: &str) -> Url {
+    Url::parse(&site.app.url(&format!("/login/{id}/callback"))).expect("an issuer and a path are a URL")
+}
+
+fn failed(id: &str, error: ProviderError) -> Error {
+    tracing::warn!(provider.name = id, error = &error as &dyn std::error::Error, "a login at a provider failed");
+    match error {
+        ProviderError::Unreachable(_) => Error::new(Code::ProviderUnreachable).because(error),
+        ProviderError::Refused(ref reason) => Error::new(Code::ProviderRefused).detail(reason.clone()).because(error),
+        ProviderError::Untrusted(_) => Error::new(Code::ProviderUntrusted).because(error),
+    }
+}

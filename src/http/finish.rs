@@ -1,0 +1,132 @@
+//! The end of every way to sign in: a session, a pending link carried out, and the way back.
+
+use axum::http::StatusCode;
+use axum::http::header::{CACHE_CONTROL, LOCATION};
+use axum::http::HeaderValue;
+use axum::response::Response;
+use serde::{Deserialize, Serialize};
+use time::{Duration, OffsetDateTime};
+
+use super::browser::Browser;
+use super::error::{Code, Error};
+use super::site::Site;
+use crate::account::AccountError;
+use crate::app::App;
+use crate::domain::id::{SessionId, UserId};
+use crate::domain::identity::Identity;
+use crate::domain::service::Delivery;
+use crate::domain::user::User;
+use crate::keys::TokenError;
+use crate::login::{Attempt, Next};
+use crate::store::StoreError;
+use crate::store::sessions::SignedIn;
+
+/// The method name of an attempt that waits for a proof before two accounts are linked.
+pub const LINK: &str = "link";
+/// How long a person may take to sign in with the method they already have.
+const LINK_PATIENCE: Duration = Duration::minutes(15);
+/// For how long the browser remembers which method was used last.
+const LAST_METHOD: Duration = Duration::days(180);
+
+/// An identity that waits for its user to sign in another way.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Waiting {
+    /// Whose address it has.
+    pub user: UserId,
+    /// What is linked then.
+    pub identity: Identity,
+    /// What to call its provider.
+    pub provider: String,
+}
+
+/// Keeps the identity in the browser until its user has signed in another way.
+pub fn wait_for_proof(site: &Site, browser: &mut Browser, waiting: &Waiting, next: Option<Next>) {
+    let memory = serde_json::to_value(waiting).expect("plain JSON");
+    let attempt = site.app.door.begin(LINK, next, LINK_PATIENCE, memory);
+    browser.keep(&attempt, false);
+}
+
+/// The identity that waits in this browser, and the attempt that carries it.
+pub fn waiting(browser: &Browser) -> Option<(Attempt, Waiting)> {
+    let attempt = browser.attempts().into_iter().find(|attempt| attempt.method == LINK)?;
+    let waiting = serde_json::from_value(attempt.memory.clone()).ok()?;
+    Some((attempt, waiting))
+}
+
+/// Signs the user in here and sends them on.
+pub async fn finish(site: &Site, mut browser: Browser, user: &User, method: &str, next: Option<Next>) -> Result<Response, Error> {
+    if let Some((attempt, waiting)) = waiting(&browser)
+        && waiting.user == user.id
+        && site.app.door.spend(&attempt).await?
+    {
+        browser.drop_attempt(&attempt);
+        if site.app.accounts.link_after_proof(user, &waiting.identity).await? {
+            tracing::info!(user.id = %user.id, provider.name = waiting.identity.subject.provider, "an identity was linked");
+        }
+    }
+    let session = SessionId::new();
+    let signed_in = SignedIn {
+        session,
+        user: user.id,
+        method: method.to_owned(),
+        user_agent: browser.user_agent().map(str::to_owned),
+        ip: browser.ip().map(|ip| ip.to_string()),
+    };
+    browser.sign_in(&signed_in).await?;
+    browser.remember("last", method, LAST_METHOD);
+    tracing::info!(user.id = %user.id, login.method = method, "signed in");
+    let ends = site.app.now() + site.app.settings.session.absolute_timeout;
+    let to = way_back(site, user.id, session, ends, next.as_ref())?;
+    Ok(browser.answer(see_other(&to)))
+}
+
+/// Where a signed-in person goes: to `next`, with the token delivered as its service wishes, or to their account.
+pub fn way_back(site: &Site, user: UserId, session: SessionId, ends: OffsetDateTime, next: Option<&Next>) -> Result<String, Error> {
+    let Some((next, service)) = next.and_then(|next| Some((next, site.app.service(&next.service)?))) else {
+        return Ok(site.path("/account"));
+    };
+    Ok(match service.next_delivery {
+        Delivery::Query => next.url.with_query("jwt", &token(&site.app, user, session, ends)?),
+        Delivery::Fragment => next.url.with_fragment("jwt", &token(&site.app, user, session, ends)?),
+        Delivery::Code => next.url.with_query("code", &site.app.one_time_code(session, &service.id)),
+    })
+}
+
+fn token(app: &App, user: UserId, session: SessionId, ends: OffsetDateTime) -> Result<String, TokenError> {
+    Ok(app.login_token(user, session, ends)?.jwt)
+}
+
+/// A redirect that turns a POST into a GET (RFC 9700 §4.12), byte for byte to where it says.
+pub fn see_other(to: &str) -> Response {
+    let mut response = Response::new(axum::body::Body::empty());
+    *response.status_mut() = StatusCode::SEE_OTHER;
+    let headers = response.headers_mut();
+    headers.insert(LOCATION, HeaderValue::try_from(to).expect("where we redirect to is checked, printable ASCII"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        Self::new(Code::DatabaseUnavailable).because(error)
+    }
+}
+
+impl From<TokenError> for Error {
+    fn from(error: TokenError) -> Self {
+        Self::internal(error)
+    }
+}
+
+impl From<AccountError> for Error {
+    fn from(error: AccountError) -> Self {
+        match error {
+            AccountError::Locked => Self::new(Code::AccountLocked),
+            AccountError::SignupClosed => Self::new(Code::SignupClosed),
+            AccountError::AddressRefused => Self::new(Code::SignupClosed).detail("Addresses of this domain cannot have an account here."),
+            AccountError::LinkRefused => Self::new(Code::LinkRefused),
+            AccountError::Busy => Self::new(Code::Busy),
+            AccountError::Store(error) => error.into(),
+        }
+    }
+}
