@@ -1,5 +1,6 @@
 //! What the ring signs, anybody verifies with what it publishes.
 
+use aws_lc_rs::encoding::AsDer as _;
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{DecodingKey, Validation};
 use serde_json::{Value, json};
@@ -169,9 +170,8 @@ fn a_private_part_that_is_not_of_its_algorithm_is_refused_when_it_is_opened() {
             assert!(matches!(refused, Err(KeyError::Unusable(of, _)) if of == algorithm));
         }
     }
-    use aws_lc_rs::encoding::AsDer as _;
-    let weak = aws_lc_rs::rsa::KeyPair::generate(aws_lc_rs::rsa::KeySize::Rsa3072).unwrap().as_der().unwrap();
-    assert!(SigningKey::open(Algorithm::RS256, times(1, now()), weak.as_ref()).is_err());
+    let other_size = aws_lc_rs::rsa::KeyPair::generate(aws_lc_rs::rsa::KeySize::Rsa3072).unwrap().as_der().unwrap();
+    assert!(SigningKey::open(Algorithm::RS256, times(1, now()), other_size.as_ref()).is_err());
 }
 
 #[test]

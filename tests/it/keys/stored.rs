@@ -25,7 +25,7 @@ const POLICY: Policy = Policy {
 
 /// Two processes on one database.
 struct Pair {
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
     one: DatabaseConnection,
     two: DatabaseConnection,
     text: String,
@@ -48,7 +48,7 @@ impl Pair {
         let two = connect(&path).await;
         let text = Master::generate();
         let master = Master::new(&text, &[]).unwrap();
-        Self { _folder: folder, one, two, text, master, clock: ManualClock::new() }
+        Self { folder, one, two, text, master, clock: ManualClock::new() }
     }
 
     fn now(&self) -> OffsetDateTime {
@@ -69,7 +69,9 @@ impl Pair {
         for row in Entity::find().all(&self.one).await.unwrap() {
             slots.entry(row.algorithm).or_default().push(row.slot);
         }
-        slots.values_mut().for_each(|slots| slots.sort_unstable());
+        for slots in slots.values_mut() {
+            slots.sort_unstable();
+        }
         slots
     }
 
@@ -227,7 +229,7 @@ async fn a_dump_holds_no_private_key_and_no_master_key() {
     let token = ring.sign(Algorithm::ES256, None, &json!({}), pair.now()).unwrap();
     assert_eq!(token.split('.').count(), 3);
 
-    let path = pair._folder.path().join("it.sqlite");
+    let path = pair.folder.path().join("it.sqlite");
     let dump = std::fs::read(path).unwrap();
 
     let has = |needle: &[u8]| dump.windows(needle.len()).any(|window| window == needle);
