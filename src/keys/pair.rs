@@ -22,7 +22,7 @@ pub(super) struct Pair {
     private: Private,
     /// Public members only (RFC 7517 §4).
     pub jwk: Value,
-    /// SubjectPublicKeyInfo (RFC 7468 §13).
+    /// `SubjectPublicKeyInfo` (RFC 7468 §13).
     pub pem: String,
     /// The JWK thumbprint (RFC 7638).
     pub kid: String,
@@ -99,7 +99,7 @@ impl Pair {
 }
 
 impl Private {
-    /// The members of the thumbprint, in its order (RFC 7638 §3.2, RFC 8037 §2), and the SubjectPublicKeyInfo.
+    /// The members of the thumbprint, in its order (RFC 7638 §3.2, RFC 8037 §2), and the `SubjectPublicKeyInfo`.
     fn public(&self) -> Result<(Value, Vec<u8>), Unspecified> {
         let text = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
         Ok(match self {

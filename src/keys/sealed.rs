@@ -101,7 +101,7 @@ impl Master {
     }
 
     /// A key for one use: the present one first, then the earlier ones.
-    pub(super) fn sub_keys(&self, purpose: &str) -> Vec<[u8; 32]> {
+    pub(crate) fn sub_keys(&self, purpose: &str) -> Vec<[u8; 32]> {
         self.roots().map(|root| root.sub_key(&[b"key", purpose.as_bytes()])).collect()
     }
 

@@ -14,6 +14,8 @@ use crate::keys::{self, KeyError, KeyRing, Master, SigningKey};
 const SEALED_FOR: &str = "signing key";
 /// The name of the fact that tells master keys apart.
 const MASTER_FACT: &str = "master_key";
+/// After so many rounds nothing is due any more: a first key, its successor, and the end of the first.
+const SETTLED: usize = 3;
 
 /// Why there are no keys.
 #[derive(Debug, thiserror::Error)]
@@ -68,9 +70,13 @@ pub async fn ensure(
 ) -> Result<KeyRing, KeysError> {
     check_master(db, master).await?;
     for algorithm in Algorithm::ALL {
-        // A second look notes when the older key ends, once its successor is there.
-        for _ in 0..2 {
-            for change in schedule::due(&times(db, algorithm).await?, policy, now) {
+        // One change may make another due: once a successor is there, the end of the older key is known.
+        for _ in 0..SETTLED {
+            let changes = schedule::due(&times(db, algorithm).await?, policy, now);
+            if changes.is_empty() {
+                break;
+            }
+            for change in changes {
                 apply(db, master, algorithm, change, now).await?;
             }
         }

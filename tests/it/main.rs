@@ -2,4 +2,5 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot set up has failed")]
 
 mod server;
+mod keys;
 mod stage;

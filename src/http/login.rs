@@ -1,0 +1,225 @@
+//! `/login`: every way in on one page, the password, and two accounts becoming one.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use axum::routing::{get, post};
+use serde::Deserialize;
+use url::form_urlencoded;
+
+use super::browser::Browser;
+use super::error::{Code, Error};
+use super::fields::{Form, Query};
+use super::federated::Target;
+use super::finish::{finish, see_other, waiting, way_back};
+use super::limit::{Limit, count_all};
+use super::page::{
+    Hidden, Href, LinkAccountsPage, LoginButton, LoginPage, MagicLinkForm, Methods, Notice, Page, PasswordForm, ServiceLink,
+};
+use super::site::{Running, Site};
+use crate::account::{AccountError, Way};
+use crate::config::settings::{MailTransport, Signup};
+use crate::login::{Next, magic_link};
+use crate::store::users::Linked;
+
+/// The name of the password as a method.
+pub const PASSWORD: &str = "password";
+/// What somebody sees who typed a wrong address or password. It never says which.
+const WRONG: &str = "The address or the password is not right. Check both, or use another way to sign in.";
+
+/// The routes of this area.
+pub fn router() -> Router<Running> {
+    Router::new()
+        .route("/login", get(page))
+        .route("/login/password", post(password))
+        .route("/login/link-accounts", get(link_accounts))
+}
+
+async fn page(site: Site, browser: Browser, Query(target): Query<Target>) -> Result<Response, Error> {
+    let next = target.parse(&site)?;
+    let visitor = browser.visitor().await?;
+    if let Some(live) = visitor.filter(|live| site.app.may_use(&live.method, next.as_ref())) {
+        let to = way_back(&site, live.user.id, live.id, live.expires_at, next.as_ref())?;
+        return Ok(browser.answer(see_other(&to)));
+    }
+    show(&site, browser, next.as_ref(), StatusCode::OK, Typed::default()).await
+}
+
+/// What was typed before, and what was wrong with it.
+#[derive(Debug, Default)]
+pub struct Typed {
+    pub email: String,
+    pub password_error: Option<String>,
+    pub mail_error: Option<String>,
+}
+
+/// The login page.
+pub async fn show(site: &Site, browser: Browser, next: Option<&Next>, status: StatusCode, typed: Typed) -> Result<Response, Error> {
+    let notice = None::<Notice>;
+    let page = LoginPage {
+        shell: Arc::clone(&site.shell),
+        service: service_link(site, next),
+        notice,
+        methods: methods(site, &browser, next, typed, None),
+        signup_hint: (site.app.settings.login.signup == Signup::Closed)
+            .then(|| "New accounts are made by an administrator.".to_owned()),
+        no_admin_yet: !has_admin(site).await?,
+    };
+    let leads_to: Vec<&str> = next.iter().map(|next| next.url.as_str()).collect();
+    Ok(browser.answer(page.answer_leading_to(status, &leads_to)))
+}
+
+/// Whether anybody administrates this server.
+pub async fn has_admin(site: &Site) -> Result<bool, Error> {
+    Ok(site.app.store().anybody_has_role("admin").await?)
+}
+
+/// The ways in that lead to `next`; `only`: no others than these ids.
+fn methods(site: &Site, browser: &Browser, next: Option<&Next>, typed: Typed, only: Option<&[String]>) -> Methods {
+    let offered = |id: &str| site.app.may_use(id, next) && only.is_none_or(|only| only.iter().any(|known| known == id));
+    let last = browser.remembered("last").unwrap_or_default();
+    let providers = site.app.providers.iter().filter(|(id, _)| offered(id));
+    let buttons = providers.map(|(id, provider)| LoginButton {
+        id: id.to_owned(),
+        name: provider.button().name.clone(),
+        icon: provider.button().icon,
+        url: Href::from(start_path(site, id, next)),
+        last_used: id == last,
+    });
+    let hidden = || hidden(browser, next);
+    let login = &site.app.settings.login;
+    let password = (login.password.enabled && offered(PASSWORD)).then(|| PasswordForm {
+        action: Href::from(site.path("/login/password")),
+        hidden: hidden(),
+        email: typed.email.clone(),
+        error: typed.password_error,
+        forgot: None,
+    });
+    let magic_link = (sends_links(site) && offered(magic_link::METHOD)).then(|| MagicLinkForm {
+        action: Href::from(site.path("/login/check-mail")),
+        hidden: hidden(),
+        email: typed.email.clone(),
+        error: typed.mail_error,
+    });
+    Methods { buttons: buttons.collect(), password, magic_link }
+}
+
+/// Whether links can be mailed.
+pub fn sends_links(site: &Site) -> bool {
+    let settings = &site.app.settings;
+    settings.login.magic_link.enabled && !matches!(settings.mail.transport, MailTransport::None)
+}
+
+/// What every form carries along.
+pub fn hidden(browser: &Browser, next: Option<&Next>) -> Vec<Hidden> {
+    let mut hidden = vec![Hidden::new("csrf", browser.csrf())];
+    if let Some(next) = next {
+        hidden.push(Hidden::new("next", next.url.as_str()));
+        hidden.push(Hidden::new("service", next.service.as_str()));
+    }
+    hidden
+}
+
+/// Where a login at the provider starts.
+pub fn start_path(site: &Site, id: &str, next: Option<&Next>) -> String {
+    format!("{}{}", site.path(&format!("/login/{id}")), query(next))
+}
+
+/// `?next=…&service=…`, or nothing.
+pub fn query(next: Option<&Next>) -> String {
+    next.map_or_else(String::new, |next| {
+        let pairs = [("next", next.url.as_str()), ("service", &next.service)];
+        format!("?{}", form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish())
+    })
+}
+
+/// The service somebody is on the way to, as pages show it.
+pub fn service_link(site: &Site, next: Option<&Next>) -> Option<ServiceLink> {
+    let service = site.app.service(&next?.service)?;
+    Some(ServiceLink { name: service.name.clone(), url: service.homepage.clone().map(Href::from) })
+}
+
+#[derive(Deserialize)]
+struct PasswordFields {
+    csrf: String,
+    email: String,
+    password: String,
+    next: Option<String>,
+    service: Option<String>,
+}
+
+async fn password(State(running): State<Running>, browser: Browser, Form(fields): Form<PasswordFields>) -> Result<Response, Error> {
+    let site = running.now();
+    browser.check_csrf(&fields.csrf)?;
+    let next = Target { next: fields.next, service: fields.service }.parse(&site)?;
+    if !site.app.settings.login.password.enabled || !site.app.may_use(PASSWORD, next.as_ref()) {
+        return Err(Error::new(Code::AccessDenied).detail("Signing in with a password is switched off here."));
+    }
+    let rates = &site.app.settings.rate_limit;
+    let name = fields.email.parse::<crate::domain::email::Email>().map_or_else(|_| fields.email.clone(), |email| email.to_string());
+    let limits =
+        [Limit::of_client("login", browser.ip(), rates.login_ip), Limit::of_name("login", &name, rates.login_account)];
+    count_all(&site, browser.ip(), &limits).await?;
+    let way = Way { method: PASSWORD, service: next.as_ref().map(|next| next.service.as_str()) };
+    let arrived = site.app.accounts.arrive_by_password(&fields.email, &fields.password, way).await;
+    match arrived {
+        Ok(Some(user)) => {
+            for limit in &limits {
+                limit.forgive(&site).await?;
+            }
+            finish(&site, browser, &user, PASSWORD, next).await
+        }
+        Ok(None) => {
+            tracing::info!("a password was refused");
+            let typed = Typed { email: fields.email, password_error: Some(WRONG.to_owned()), mail_error: None };
+            show(&site, browser, next.as_ref(), StatusCode::UNAUTHORIZED, typed).await
+        }
+        Err(AccountError::Busy) => {
+            for limit in &limits {
+                limit.forgive(&site).await?;
+            }
+            Err(Code::Busy.into())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The address is known: the person signs in with a method they already have, then both are linked.
+async fn link_accounts(site: Site, browser: Browser) -> Result<Response, Error> {
+    let Some((attempt, waiting)) = waiting(&browser) else { return Err(Code::LoginStale.into()) };
+    let next = attempt.next.as_ref();
+    let known = known_methods(&site, waiting.user).await?;
+    let address = waiting.identity.email.as_ref().map(|email| email.address().to_string()).unwrap_or_default();
+    let typed = Typed { email: address.clone(), ..Typed::default() };
+    let page = LinkAccountsPage {
+        shell: Arc::clone(&site.shell),
+        service: service_link(&site, next),
+        notice: None,
+        provider: waiting.provider,
+        address,
+        // The provider vouched for the address, so its owner may hear what else it opens.
+        methods_are_known: !known.is_empty(),
+        methods: methods(&site, &browser, next, typed, (!known.is_empty()).then_some(known.as_slice())),
+        start_again: Href::from(format!("{}{}", site.path("/login"), query(next))),
+    };
+    let leads_to: Vec<&str> = next.iter().map(|next| next.url.as_str()).collect();
+    Ok(browser.answer(page.answer_leading_to(StatusCode::OK, &leads_to)))
+}
+
+/// The ids of the methods that open the account.
+async fn known_methods(site: &Site, user: crate::domain::id::UserId) -> Result<Vec<String>, Error> {
+    let store = site.app.store();
+    let linked = store.identities(user).await?;
+    let mut known: Vec<String> = linked.into_iter().map(|Linked { subject, .. }| subject.provider).collect();
+    known.retain(|id| site.app.providers.get(id).is_some());
+    if store.password_hash(user).await?.is_some() {
+        known.push(PASSWORD.to_owned());
+    }
+    if sends_links(site) {
+        known.push(magic_link::METHOD.to_owned());
+    }
+    Ok(known)
+}
