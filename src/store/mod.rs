@@ -1,3 +1,4 @@
 //! SeaORM lives here and nowhere else.
 
 pub mod entity;
+pub mod outbox;
