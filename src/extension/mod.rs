@@ -1,5 +1,9 @@
 //! Who is told about new users, logins and logouts.
 
+pub mod delivery;
+pub mod log;
+pub mod webhook;
+
 use async_trait::async_trait;
 use serde_json::Value;
 
@@ -7,7 +11,7 @@ use crate::domain::user::User;
 use crate::plugin::Kind;
 
 /// Every kind of extension.
-pub const KINDS: &[Kind<dyn Extension>] = &[];
+pub const KINDS: &[Kind<dyn Extension>] = &[log::KIND, webhook::KIND];
 
 /// Something that happened to a user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
@@ -21,6 +25,52 @@ pub enum EventKind {
     /// `on_user_logout`.
     #[serde(rename = "user.logout")]
     UserLogout,
+}
+
+impl EventKind {
+    /// Its name in the file and in payloads.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::UserCreated => "user.created",
+            Self::UserLogin => "user.login",
+            Self::UserLogout => "user.logout",
+        }
+    }
+}
+
+/// The events an extension listens to: some, or `"*"`.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
+#[serde(transparent)]
+pub struct Events(Vec<Listened>);
+
+/// One event, or all of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
+enum Listened {
+    #[serde(rename = "user.created")]
+    UserCreated,
+    #[serde(rename = "user.login")]
+    UserLogin,
+    #[serde(rename = "user.logout")]
+    UserLogout,
+    #[serde(rename = "*")]
+    All,
+}
+
+impl Events {
+    /// Whether the event is among them.
+    pub fn include(&self, kind: EventKind) -> bool {
+        self.0.iter().any(|listened| match listened {
+            Listened::All => true,
+            Listened::UserCreated => kind == EventKind::UserCreated,
+            Listened::UserLogin => kind == EventKind::UserLogin,
+            Listened::UserLogout => kind == EventKind::UserLogout,
+        })
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
 }
 
 /// What happened, to whom, when, by what.

@@ -1,5 +1,7 @@
 //! The only way out: no redirects, a size cap, a deadline, and only addresses that may be reached.
 
+pub mod signing;
+
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;

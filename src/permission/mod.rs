@@ -1,9 +1,11 @@
 //! Who may do what in a service.
 
+pub mod answer;
 pub mod cache;
 pub mod chain;
 pub mod common;
 pub mod guard;
+pub mod http;
 pub mod r#static;
 
 use async_trait::async_trait;
@@ -14,7 +16,7 @@ use crate::domain::user::User;
 use crate::plugin::Kind;
 
 /// Every kind of permission provider.
-pub const KINDS: &[Kind<dyn PermissionProvider>] = &[r#static::KIND];
+pub const KINDS: &[Kind<dyn PermissionProvider>] = &[http::KIND, r#static::KIND];
 
 /// One question.
 #[derive(Debug, Clone, Copy)]

@@ -173,3 +173,4 @@ fn std(span: Duration) -> std::time::Duration {
     span.try_into().unwrap_or_default()
 }
 pub mod keys;
+pub mod outbox;
