@@ -15,7 +15,7 @@ pub use username::{Renamed, rename};
 use crate::config::settings::Login;
 use crate::domain::id::{SessionId, UserId};
 use crate::domain::user::User;
-use crate::extension::{Event, EventKind, Extension};
+use crate::extension::{Event, EventKind, Extension, delivery};
 use crate::keys::sealed::Master;
 use crate::plugin::Registry;
 use crate::store::{Store, StoreError, Tx, outbox, sessions, users};
@@ -137,11 +137,9 @@ impl Accounts {
     ) -> Result<(), StoreError> {
         let at = OffsetDateTime::from_unix_timestamp(self.store.now()).unwrap_or(OffsetDateTime::UNIX_EPOCH);
         let event = Event { kind, user, method: way.method, service: way.service, at };
-        for (id, extension) in self.told.iter() {
-            if let Some(payload) = extension.payload(&event) {
-                let letter = outbox::Letter::telling(id, kind, at, &payload, extension.retry_for());
-                outbox::put(db, &self.sealer, letter).await?;
-            }
+        for telling in delivery::tellings(&self.told, &event) {
+            let sealed = self.sealer.seal(outbox::SEALED_FOR, &telling.id.to_string(), &telling.plain);
+            outbox::put(db, telling.id, &telling.channel, sealed, at, telling.expires_at).await?;
         }
         Ok(())
     }

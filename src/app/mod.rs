@@ -1,6 +1,8 @@
 //! A broker put together from one version of the file. It never changes; a reload puts another in its place.
 
+mod admin_link;
 mod issue;
+mod post;
 mod tokens;
 
 use std::ops::Deref;
@@ -8,8 +10,10 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use time::OffsetDateTime;
+use tokio::sync::Notify;
 
-pub use issue::{Issued, Refusal};
+pub use admin_link::{ADMIN, Minted};
+pub use issue::{Issued, Refusal, may_enter};
 pub use tokens::Redeemed;
 
 use crate::account::Accounts;
@@ -48,8 +52,8 @@ pub struct House {
     pub ring: Arc<ArcSwap<KeyRing>>,
     /// Breakers and remembered answers of permission providers.
     pub chain_state: Arc<ChainState>,
-    /// Carries letters.
-    pub mailer: Arc<dyn Mailer>,
+    /// Woken when there is something new to deliver.
+    pub parcels: Arc<Notify>,
 }
 
 /// A broker; handlers take it and keep the one they began with.
@@ -76,6 +80,8 @@ pub struct Parts {
     pub chain: Chain,
     /// Who is told.
     pub extensions: Arc<Registry<dyn Extension>>,
+    /// Carries letters; `None` where none are sent.
+    pub mailer: Option<Arc<dyn Mailer>>,
 }
 
 impl Deref for App {
@@ -112,7 +118,7 @@ impl Plugged {
 
 impl App {
     /// Puts the parts together.
-    pub fn new(settings: Settings, plugged: Plugged, house: House) -> Result<Self, KeyError> {
+    pub fn new(settings: Settings, plugged: Plugged, mailer: Option<Arc<dyn Mailer>>, house: House) -> Result<Self, KeyError> {
         let issuer = settings.server.issuer.as_str().trim_end_matches('/').to_owned();
         let login_key = LoginKey::new(&house.master, &issuer, settings.session.login_token_ttl)?;
         let extensions = Arc::new(plugged.extensions);
@@ -121,7 +127,7 @@ impl App {
         let door = Door::new(house.master.clone(), house.store.clone());
         let chain = Chain::new(&plugged.permissions, house.chain_state.clone(), house.clock.clone());
         let providers = plugged.providers;
-        Ok(Self(Arc::new(Parts { settings, house, issuer, login_key, accounts, door, providers, chain, extensions })))
+        Ok(Self(Arc::new(Parts { settings, house, issuer, login_key, accounts, door, providers, chain, extensions, mailer })))
     }
 
     /// Now.

@@ -105,6 +105,8 @@ codes! {
     LoginRequired = UNAUTHORIZED, "login-required", "CS-H026", "login_required", "Nobody is signed in";
     /// The address or the password is wrong.
     CredentialsWrong = UNAUTHORIZED, "credentials-wrong", "CS-H027", "access_denied", "The address or the password is wrong";
+    /// The admin link was used, is late, or an administrator exists.
+    LinkGone = GONE, "link-gone", "CS-H028", "invalid_request", "This link is over";
     /// Our fault.
     Internal = INTERNAL_SERVER_ERROR, "internal", "CS-H099", "server_error", "Something went wrong on our side";
 }

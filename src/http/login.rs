@@ -21,6 +21,7 @@ use super::page::{
 };
 use super::site::{Running, Site};
 use crate::account::{AccountError, Way};
+use crate::app::ADMIN;
 use crate::config::settings::{MailTransport, Signup};
 use crate::login::{Next, magic_link};
 use crate::store::users::Linked;
@@ -74,7 +75,7 @@ pub async fn show(site: &Site, browser: Browser, next: Option<&Next>, status: St
 
 /// Whether anybody administrates this server.
 pub async fn has_admin(site: &Site) -> Result<bool, Error> {
-    Ok(site.app.store().anybody_has_role("admin").await?)
+    Ok(site.app.store().anybody_has_role(ADMIN).await?)
 }
 
 /// The ways in that lead to `next`; `only`: no others than these ids.

@@ -27,7 +27,6 @@ use crate::login::door::Carrier;
 use crate::login::magic_link::{self, METHOD, Memory};
 use crate::login::{Attempt, Next};
 use crate::mail::letter::MagicLinkLetter;
-use crate::store::outbox;
 
 /// How often a code may be typed.
 const CODE_TRIES: u32 = 5;
@@ -104,9 +103,7 @@ async fn send(site: &Site, email: &Email, begun: &magic_link::Begun, next: Optio
     };
     let mail = letter.to(email.clone());
     let lasts = site.app.settings.mail.retry_for.min(site.app.settings.login.magic_link.ttl);
-    outbox::post(site.app.store().write(), &site.app.house.master, &mail, site.app.now(), lasts).await?;
-    site.app.house.post.notify_one();
-    Ok(())
+    Ok(site.app.post(&mail, lasts).await?)
 }
 
 /// The letter is on its way.

@@ -3,8 +3,10 @@
 pub use sea_orm::DatabaseTransaction as Tx;
 
 pub mod entity;
+pub mod keys;
 pub mod limits;
 pub mod live;
+pub mod outbox;
 pub mod sessions;
 pub mod spent;
 pub mod users;
@@ -172,5 +174,3 @@ fn options(url: &str, settings: &settings::Database, connections: u32) -> Connec
 fn std(span: Duration) -> std::time::Duration {
     span.try_into().unwrap_or_default()
 }
-pub mod keys;
-pub mod outbox;

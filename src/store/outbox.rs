@@ -9,6 +9,10 @@ use uuid::Uuid;
 
 use super::entity::outbox::{ActiveModel, Column, Entity, Model};
 
+/// What parcels are sealed for; the row is the parcel's id.
+pub const SEALED_FOR: &str = "outbox";
+/// The channel of letters.
+pub const MAIL: &str = "mail";
 /// First pause after a failure.
 const FIRST_PAUSE: Duration = Duration::seconds(5);
 /// Longest pause.

@@ -1,0 +1,175 @@
+//! `/account` and `/logout`: who is signed in here, where else, and the way out.
+
+use std::str::FromStr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::header::HeaderName;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::Response;
+use axum::routing::{get, post};
+use serde::Deserialize;
+
+use super::browser::{Browser, device};
+use super::error::{Code, Error};
+use super::fields::Form;
+use super::finish::see_other;
+use super::login::has_admin;
+use super::page::{AccountPage, Hidden, Href, LogoutPage, Moment, Page, ServiceLink, SessionRow, ShownAddress, SignedOutPage};
+use super::site::{Running, Site};
+use crate::app::may_enter;
+use crate::domain::id::SessionId;
+use crate::store::live::Live;
+
+/// The routes of this area.
+pub fn router() -> Router<Running> {
+    Router::new()
+        .route("/", get(home))
+        .route("/account", get(account))
+        .route("/account/sessions/end", post(end_session))
+        .route("/account/sessions/end-others", post(end_others))
+        .route("/logout", get(logout_page).post(logout))
+        .route("/logout/done", get(signed_out))
+}
+
+async fn home(site: Site, browser: Browser) -> Result<Response, Error> {
+    let to = if browser.visitor().await?.is_some() { "/account" } else { "/login" };
+    Ok(see_other(&site.path(to)))
+}
+
+async fn account(site: Site, browser: Browser) -> Result<Response, Error> {
+    let Some(live) = browser.visitor().await? else { return Ok(see_other(&site.path("/login"))) };
+    let idle = site.app.settings.session.idle_timeout;
+    let sessions = site.app.store().sessions_of(live.user.id, idle).await?;
+    let rows = sessions.into_iter().map(|session| SessionRow {
+        id: session.id.to_string(),
+        device: device(session.user_agent.as_deref()),
+        ip: session.ip,
+        seen: Moment::from(session.seen_at),
+        is_this: session.id == live.id,
+    });
+    let user = &live.user;
+    let services = site.app.settings.services.iter().filter(|service| service.enabled && may_enter(service, &user.roles));
+    let page = AccountPage {
+        shell: Arc::clone(&site.shell),
+        notice: None,
+        name: user.shown_name(),
+        username: user.username.clone(),
+        address: user.email.as_ref().map(|email| ShownAddress { address: email.email.to_string(), verified: email.verified }),
+        signed_in_with: method_name(&site, &live.method),
+        signed_in_at: Moment::from(live.auth_time),
+        services: services
+            .map(|service| ServiceLink { name: service.name.clone(), url: service.homepage.clone().map(Href::from) })
+            .collect(),
+        sessions: rows.collect(),
+        end_session: Href::from(site.path("/account/sessions/end")),
+        end_others: Href::from(site.path("/account/sessions/end-others")),
+        hidden: vec![Hidden::new("csrf", browser.csrf())],
+        logout: Href::from(site.path("/logout")),
+        now: Moment::from(site.app.now()),
+        no_admin_yet: !has_admin(&site).await?,
+    };
+    Ok(browser.answer(page.answer(StatusCode::OK)))
+}
+
+/// A method as people know it.
+fn method_name(site: &Site, method: &str) -> String {
+    match site.app.providers.get(method) {
+        Some(provider) => provider.button().name.clone(),
+        None if method == super::login::PASSWORD => "a password".into(),
+        None => "a mailed link".into(),
+    }
+}
+
+#[derive(Deserialize)]
+struct EndFields {
+    csrf: String,
+    session: String,
+}
+
+async fn end_session(State(running): State<Running>, browser: Browser, Form(fields): Form<EndFields>) -> Result<Response, Error> {
+    let site = running.now();
+    let live = changer(&browser, &fields.csrf).await?;
+    let session = SessionId::from_str(&fields.session).map_err(|_| Code::NotFound)?;
+    if !site.app.accounts.sign_out(&live.user, session, &live.method).await? {
+        return Err(Code::NotFound.into());
+    }
+    site.app.house.parcels.notify_one();
+    Ok(browser.answer(see_other(&site.path("/account"))))
+}
+
+#[derive(Deserialize)]
+struct CsrfField {
+    csrf: String,
+}
+
+async fn end_others(State(running): State<Running>, browser: Browser, Form(fields): Form<CsrfField>) -> Result<Response, Error> {
+    let site = running.now();
+    let live = changer(&browser, &fields.csrf).await?;
+    site.app.accounts.sign_out_everywhere(&live.user, Some(live.id)).await?;
+    site.app.house.parcels.notify_one();
+    Ok(browser.answer(see_other(&site.path("/account"))))
+}
+
+/// Who is signed in here and sent a form of ours.
+async fn changer(browser: &Browser, csrf: &str) -> Result<Arc<Live>, Error> {
+    browser.check_csrf(csrf)?;
+    browser.visitor().await?.ok_or_else(|| Code::LoginRequired.into())
+}
+
+async fn logout_page(site: Site, browser: Browser) -> Result<Response, Error> {
+    let Some(live) = browser.visitor().await? else { return Ok(see_other(&site.path("/logout/done"))) };
+    let sessions = site.app.store().sessions_of(live.user.id, site.app.settings.session.idle_timeout).await?;
+    let page = LogoutPage {
+        shell: Arc::clone(&site.shell),
+        name: live.user.shown_name(),
+        action: Href::from(site.path("/logout")),
+        hidden: vec![Hidden::new("csrf", browser.csrf())],
+        sessions: sessions.len(),
+        stay: Href::from(site.path("/account")),
+    };
+    Ok(browser.answer(page.answer(StatusCode::OK)))
+}
+
+#[derive(Deserialize)]
+struct LogoutFields {
+    csrf: String,
+    scope: Option<String>,
+}
+
+async fn logout(State(running): State<Running>, mut browser: Browser, Form(fields): Form<LogoutFields>) -> Result<Response, Error> {
+    let site = running.now();
+    browser.check_csrf(&fields.csrf)?;
+    let everywhere = fields.scope.as_deref() == Some("everywhere");
+    if let Some(live) = browser.visitor().await? {
+        if everywhere {
+            site.app.accounts.sign_out_everywhere(&live.user, None).await?;
+        } else {
+            site.app.accounts.sign_out(&live.user, live.id, &live.method).await?;
+        }
+        site.app.house.parcels.notify_one();
+        tracing::info!(user.id = %live.user.id, everywhere, "signed out");
+    }
+    browser.sign_out().await?;
+    let to = if everywhere { "/logout/done?everywhere=1" } else { "/logout/done" };
+    let mut response = browser.answer(see_other(&site.path(to)));
+    let clear = HeaderName::from_static("clear-site-data");
+    response.headers_mut().insert(clear, HeaderValue::from_static("\"cache\""));
+    Ok(response)
+}
+
+#[derive(Deserialize)]
+struct Done {
+    everywhere: Option<String>,
+}
+
+async fn signed_out(site: Site, super::fields::Query(done): super::fields::Query<Done>) -> Response {
+    let page = SignedOutPage {
+        shell: Arc::clone(&site.shell),
+        everywhere: done.everywhere.is_some(),
+        service: None,
+        login: Href::from(site.path("/login")),
+    };
+    page.answer(StatusCode::OK)
+}
