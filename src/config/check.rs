@@ -49,7 +49,8 @@ fn methods(settings: &Settings, loader: &mut Loader) {
             id => settings.providers.iter().any(|section| section.id() == id),
         };
         let allowed = &service.allowed_providers;
-        if !allowed.is_empty() && clean && !allowed.iter().any(offered) {
+        let known = |name: &String| matches!(name.as_str(), "password" | "magic-link") || offered(name);
+        if !allowed.is_empty() && clean && allowed.iter().all(known) && !allowed.iter().any(offered) {
             let sections = loader.split.family("services");
             let section = sections.iter().find(|section| section.id() == service.id).expect("it was made from it");
             let message = format!("nobody can sign in to `{}`: all of its `allowed_providers` are off", service.id);

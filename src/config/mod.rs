@@ -5,6 +5,8 @@ mod fixed;
 mod include;
 mod later;
 mod load;
+mod people;
+mod property;
 mod raw;
 mod report;
 mod resolve;
@@ -18,6 +20,7 @@ mod show;
 mod theme;
 pub mod units;
 mod value;
+mod words;
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};

@@ -7,9 +7,10 @@ use url::Url;
 
 use super::load::Loader;
 use super::raw;
-use super::section::{Section, nearest};
+use super::section::Section;
 use super::settings::{Server, Settings};
 use super::value::Node;
+use super::words::nearest;
 use crate::domain::return_to::pattern_mistake;
 use crate::domain::service::{Algorithm, Delivery, Service};
 

@@ -8,8 +8,9 @@ use serde_json::Value as Json;
 
 use super::check::is_secret_name;
 use super::include::FAMILIES;
+use super::property::mentions_secret;
 use super::schema::{FIXED, Kinds};
-use super::section::{Section, mentions_secret};
+use super::section::Section;
 use super::value::{Entry, Node, Origin, Table, Value};
 use super::{Parsed, Report, raw};
 
