@@ -3,4 +3,5 @@
 
 mod server;
 mod keys;
+mod config;
 mod stage;

@@ -1,0 +1,187 @@
+//! One table of the file, and the way into its kind's struct that finds every mistake in one run.
+
+use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
+use serde::de::DeserializeOwned;
+use serde_json::Value as Json;
+
+use super::Mistake;
+use super::property::{check_range, check_secrets, mentions_secret, turn_text};
+use super::value::{Node, Origin, Place, Table, Value};
+use super::words::{describe, nearest, unknown_key};
+
+/// One table of the file, such as `[providers.google]`, with its place.
+#[derive(Debug, Clone)]
+pub struct Section {
+    pub(super) id: String,
+    pub(super) kind: String,
+    pub(super) header: Place,
+    pub(super) kind_at: Option<Place>,
+    /// `providers.google`.
+    pub(super) path: String,
+    pub(super) table: Table,
+    /// The directory its paths are relative to.
+    pub(super) dir: std::path::PathBuf,
+}
+
+impl Section {
+    /// The section's name: `google`.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Its `kind`, or its name where none is written.
+    pub fn kind(&self) -> &str {
+        &self.kind
+    }
+
+    /// A path of this section, which is relative to the file that holds it.
+    pub fn path_of(&self, path: &std::path::Path) -> std::path::PathBuf {
+        self.dir.join(path)
+    }
+
+    /// The section as the kind's own struct; every unknown key, wrong type, missing key and value out of range is a mistake of its own.
+    ///
+    /// Ranges are the schema's: `minimum` and `maximum` of numbers, `x-min` and `x-max` of durations and sizes.
+    pub fn read<C: DeserializeOwned + JsonSchema>(&self) -> Result<C, Vec<Mistake>> {
+        match self.read_partly() {
+            (Some(read), mistakes) if mistakes.is_empty() => Ok(read),
+            (_, mistakes) => Err(mistakes),
+        }
+    }
+
+    /// What can be read when everything wrong is left out, and what is wrong.
+    pub(super) fn read_partly<C: DeserializeOwned + JsonSchema>(&self) -> (Option<C>, Vec<Mistake>) {
+        let schema = schema_of::<C>();
+        let mut mistakes = Vec::new();
+        let mut table = self.table.clone();
+        self.drop_unknown(&schema, &mut table, &mut mistakes);
+        for key in schema["required"].as_array().into_iter().flatten().filter_map(Json::as_str) {
+            if self.table.get(key).is_none() {
+                mistakes.push(self.mistake("CS-C004", format!("missing key `{key}` in `[{}]`", self.path)));
+            }
+        }
+        self.check_values(&schema, &mut table, &mut mistakes);
+        let read = self.fit(&schema, table, &mut mistakes);
+        (read, mistakes)
+    }
+
+    fn drop_unknown(&self, schema: &Json, table: &mut Table, mistakes: &mut Vec<Mistake>) {
+        let Some(known) = schema["properties"].as_object() else { return };
+        table.0.retain(|entry| {
+            let is_known = known.contains_key(&entry.key);
+            if !is_known {
+                mistakes.push(unknown_key(&self.path, &entry.key, &entry.at, known.keys().map(String::as_str)));
+            }
+            is_known
+        });
+    }
+
+    /// Secrets and ranges, key by key; what is wrong is taken out of the table.
+    fn check_values(&self, schema: &Json, table: &mut Table, mistakes: &mut Vec<Mistake>) {
+        table.0.retain_mut(|entry| {
+            let property = &schema["properties"][&entry.key];
+            let before = mistakes.len();
+            if let Origin::Override(variable) = &entry.value.origin
+                && let Err(message) = turn_text(&mut entry.value.node, property, variable)
+            {
+                mistakes.push(Mistake::new("CS-C013", message, &entry.value.place));
+            }
+            let is_secret = mentions_secret(property);
+            check_secrets(&entry.key, &entry.value, is_secret, mistakes);
+            check_range(&entry.key, &entry.value, property, mistakes);
+            before == mistakes.len()
+        });
+    }
+
+    /// Deserializes; at each mistake its key is taken out and the rest is tried again.
+    fn fit<C: DeserializeOwned>(&self, schema: &Json, mut table: Table, mistakes: &mut Vec<Mistake>) -> Option<C> {
+        let mut removed: Vec<String> = Vec::new();
+        loop {
+            let whole = Value { place: self.header.clone(), origin: Origin::Written, node: Node::Table(table.clone()) };
+            let misfit = match C::deserialize(&whole) {
+                Ok(read) => return Some(read),
+                Err(misfit) => misfit,
+            };
+            let missing = misfit.message.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`'));
+            let place = misfit.place.unwrap_or_else(|| self.header.clone());
+            let top = table.0.iter().find(|entry| entry.at == place || within(&entry.value, &place));
+            let hide = top.is_some_and(|entry| mentions_secret(&schema["properties"][&entry.key]));
+            let key = table.remove_at(&place);
+            let reported = match (missing, &key) {
+                // Already said: of the schema's own keys, or because it was wrong itself.
+                (Some(name), _) if removed.iter().any(|have| have == name) => true,
+                (Some(_), None) => true,
+                _ => false,
+            };
+            if !reported {
+                mistakes.push(describe(&misfit.message, missing, hide, &place));
+            }
+            removed.push(key?);
+        }
+    }
+
+    /// A mistake at the value of `key`, or at the header if the section has no such key.
+    pub fn mistake_at(&self, key: &str, code: &'static str, message: String) -> Mistake {
+        let place = match key {
+            "kind" => self.kind_at.as_ref(),
+            _ => self.table.get(key).map(|entry| &entry.value.place),
+        };
+        Mistake::new(code, message, place.unwrap_or(&self.header))
+    }
+
+    /// A mistake at the item of the list `key`, or at the whole value if there is no such item.
+    pub fn mistake_in(&self, key: &str, index: usize, code: &'static str, message: String) -> Mistake {
+        match self.table.get(key).map(|entry| &entry.value.node) {
+            Some(Node::Array(items)) if index < items.len() => Mistake::new(code, message, &items[index].place),
+            _ => self.mistake_at(key, code, message),
+        }
+    }
+
+    /// A mistake at the header.
+    pub fn mistake(&self, code: &'static str, message: String) -> Mistake {
+        Mistake::new(code, message, &self.header)
+    }
+
+    /// The mistake of a section whose kind nobody knows.
+    pub fn unknown_kind<'a>(&self, known: impl Iterator<Item = &'a str>) -> Mistake {
+        let known: Vec<_> = known.collect();
+        let names: Vec<_> = known.iter().map(|name| format!("`{name}`")).collect();
+        self.mistake_at(
+            "kind",
+            "CS-C002",
+            format!("unknown kind `{}`, expected one of {}", self.kind, names.join(", ")),
+        )
+        .help(nearest(&self.kind, known.into_iter()).map(|name| format!("did you mean `{name}`?")))
+    }
+
+    /// Whether the file says `key`.
+    pub fn says(&self, key: &str) -> bool {
+        self.table.get(key).is_some()
+    }
+}
+
+/// The schema with everything written out where it is used.
+fn schema_of<C: JsonSchema>() -> Json {
+    let settings = SchemaSettings::draft07().with(|settings| settings.inline_subschemas = true);
+    settings.into_generator().into_root_schema_for::<C>().to_value()
+}
+
+fn within(value: &Value, place: &Place) -> bool {
+    let inside = match &value.node {
+        Node::Table(table) => table.0.iter().any(|entry| entry.at == *place || within(&entry.value, place)),
+        Node::Array(items) => items.iter().any(|item| within(item, place)),
+        _ => false,
+    };
+    inside || value.place == *place
+}
+
+#[cfg(test)]
+impl Section {
+    /// A section for the tests of its kind: `text` is what stands below the header.
+    pub fn for_test(id: &str, text: &str) -> Self {
+        let family = format!("[providers.{id}]\n{text}");
+        let parsed = super::parse(vec![super::Input::text("test.toml", &family)], &super::World::none());
+        parsed.settings.providers.into_iter().next().expect("one section")
+    }
+}
