@@ -1,5 +1,18 @@
 //! Upstream identity providers: what one can do, and nothing it could get wrong.
 
+mod cached;
+mod claims;
+mod code;
+mod common;
+pub mod dev;
+pub mod github;
+pub mod google;
+mod json;
+mod line;
+pub mod oauth2;
+pub mod oidc;
+mod openid;
+
 use async_trait::async_trait;
 use url::Url;
 
@@ -9,7 +22,7 @@ use crate::net::NetError;
 use crate::plugin::Kind;
 
 /// Every kind of provider.
-pub const KINDS: &[Kind<dyn Provider>] = &[];
+pub const KINDS: &[Kind<dyn Provider>] = &[dev::KIND, github::KIND, google::KIND, oauth2::KIND, oidc::KIND];
 
 /// The values that tie one login together. They are made and checked by the login's keeper, never by a provider.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
@@ -40,6 +53,10 @@ pub trait Provider: Send + Sync {
     fn button(&self) -> &Button;
     /// Its own rules for linking and new accounts, where they differ from the file's.
     fn rules(&self) -> &Rules;
+    /// Whether anybody may sign in with it; what is linked to one that is off stays linked.
+    fn is_enabled(&self) -> bool {
+        true
+    }
     /// Where to send the browser (RFC 6749 §4.1.1).
     async fn authorize_url(&self, handshake: &Handshake) -> Result<Url, ProviderError>;
     /// Trades the code for who it is (RFC 6749 §4.1.3, OpenID Connect Core §3.1.3.7).

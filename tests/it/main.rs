@@ -4,4 +4,5 @@
 mod server;
 mod keys;
 mod config;
+mod net;
 mod stage;

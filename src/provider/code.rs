@@ -1,0 +1,173 @@
+//! The authorization code grant, which every upstream speaks (RFC 6749 §4.1, RFC 7636).
+
+use ::oauth2::basic::{
+    BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse, BasicTokenType,
+};
+use ::oauth2::{
+    AuthType, AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken, ErrorResponse, ExtraTokenFields,
+    PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, RequestTokenError, Scope, StandardRevocableToken,
+    StandardTokenResponse, TokenResponse, TokenUrl,
+};
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use super::common::Common;
+use super::{Handshake, ProviderError, json, line};
+use crate::net::NetError;
+
+/// How this server proves to the token endpoint who it is (RFC 6749 §2.3.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ClientAuth {
+    /// In the `Authorization` header.
+    #[default]
+    ClientSecretBasic,
+    /// In the form.
+    ClientSecretPost,
+    /// Not at all: a public client; PKCE alone ties the code to us.
+    None,
+}
+
+/// What a code was traded for.
+pub struct Tokens {
+    /// Fit to stand in a header.
+    pub access: String,
+    /// The ID token, if there is one.
+    pub id: Option<String>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Extra {
+    id_token: Option<String>,
+}
+
+impl ExtraTokenFields for Extra {}
+
+type Client = ::oauth2::Client<
+    BasicErrorResponse,
+    StandardTokenResponse<Extra, BasicTokenType>,
+    BasicTokenIntrospectionResponse,
+    StandardRevocableToken,
+    BasicRevocationErrorResponse,
+>;
+
+/// Where to send the browser, with PKCE, state and whatever `extra` the kind wants to say.
+pub fn authorize_url(
+    common: &Common,
+    endpoint: &Url,
+    handshake: &Handshake,
+    extra: &[(&str, &str)],
+) -> Result<Url, ProviderError> {
+    let challenge = PkceCodeChallenge::from_code_verifier_sha256(&verifier(handshake)?);
+    let client = Client::new(ClientId::new(common.client_id.clone())).set_auth_uri(AuthUrl::from_url(endpoint.clone()));
+    let redirect = RedirectUrl::from_url(handshake.redirect_uri.clone());
+    let mut request = client
+        .authorize_url(|| CsrfToken::new(handshake.state.clone()))
+        .set_redirect_uri(std::borrow::Cow::Owned(redirect))
+        .set_pkce_challenge(challenge)
+        .add_scopes(common.scopes.iter().cloned().map(Scope::new));
+    if let Some(prompt) = &common.prompt {
+        request = request.add_extra_param("prompt", prompt.clone());
+    }
+    for (name, value) in extra {
+        request = request.add_extra_param(*name, *value);
+    }
+    Ok(request.url().0)
+}
+
+/// Trades the code (RFC 6749 §4.1.3).
+pub async fn exchange(
+    common: &Common,
+    endpoint: &Url,
+    auth: ClientAuth,
+    handshake: &Handshake,
+    code: &str,
+) -> Result<Tokens, ProviderError> {
+    let mut client = Client::new(ClientId::new(common.client_id.clone()))
+        .set_token_uri(TokenUrl::from_url(endpoint.clone()))
+        .set_redirect_uri(RedirectUrl::from_url(handshake.redirect_uri.clone()))
+        .set_auth_type(match auth {
+            ClientAuth::ClientSecretBasic => AuthType::BasicAuth,
+            ClientAuth::ClientSecretPost | ClientAuth::None => AuthType::RequestBody,
+        });
+    if let (Some(secret), true) = (&common.client_secret, auth != ClientAuth::None) {
+        client = client.set_client_secret(ClientSecret::new(secret.reveal().to_owned()));
+    }
+    let door = Door { out: &common.out };
+    let answer = client
+        .exchange_code(AuthorizationCode::new(code.to_owned()))
+        .set_pkce_verifier(verifier(handshake)?)
+        .request_async(&door)
+        .await
+        .map_err(refusal)?;
+    let access = answer.access_token().secret().clone();
+    if !is_token(&access) {
+        return Err(ProviderError::Untrusted("the access token holds characters that no token may hold".into()));
+    }
+    Ok(Tokens { access, id: answer.extra_fields().id_token.clone() })
+}
+
+/// RFC 6750 §2.1, a little wider: visible ASCII. Anything else would break the header it goes into.
+fn is_token(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// oauth2 panics on a verifier of a wrong length (RFC 7636 §4.1).
+fn verifier(handshake: &Handshake) -> Result<PkceCodeVerifier, ProviderError> {
+    if (43..=128).contains(&handshake.verifier.len()) {
+        Ok(PkceCodeVerifier::new(handshake.verifier.clone()))
+    } else {
+        Err(ProviderError::Untrusted("the login's code verifier has a wrong length".into()))
+    }
+}
+
+/// The way out, where a status that means "later" is no answer.
+struct Door<'a> {
+    out: &'a crate::net::Outward,
+}
+
+impl<'c> ::oauth2::AsyncHttpClient<'c> for Door<'_> {
+    type Error = NetError;
+    type Future = crate::net::Answer<'c>;
+
+    fn call(&'c self, request: crate::net::HttpRequest) -> Self::Future {
+        Box::pin(async move {
+            let host = request.uri().host().unwrap_or_default().to_owned();
+            let answer = ::oauth2::AsyncHttpClient::call(self.out, request).await?;
+            line::is_up(&host, answer.status())?;
+            Ok(answer)
+        })
+    }
+}
+
+fn refusal(error: RequestTokenError<NetError, BasicErrorResponse>) -> ProviderError {
+    match error {
+        RequestTokenError::Request(cause) => ProviderError::Unreachable(cause),
+        RequestTokenError::ServerResponse(answer) => said_no(answer.error().as_ref()),
+        // GitHub says no with status 200.
+        RequestTokenError::Parse(_, body) => {
+            match json::parse(&body).as_ref().and_then(|answer| answer["error"].as_str()) {
+                Some(code) => said_no(code),
+                None => ProviderError::Untrusted("the token endpoint's answer is not a token".into()),
+            }
+        }
+        RequestTokenError::Other(_) => ProviderError::Untrusted("the token endpoint's answer is not a token".into()),
+    }
+}
+
+/// Only the code is repeated, and only if it looks like one; descriptions are the upstream's words, not ours.
+fn said_no(code: &str) -> ProviderError {
+    let is_plain = code.len() <= 60 && code.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    match code {
+        "invalid_client"
+        | "unauthorized_client"
+        | "incorrect_client_credentials"
+        | "redirect_uri_mismatch"
+        | "invalid_request"
+        | "unsupported_grant_type" => ProviderError::Untrusted(format!(
+            "the token endpoint answered `{code}`: compare client_id, client_secret and the registered redirect address"
+        )),
+        _ if is_plain => ProviderError::Refused(format!("it did not accept this sign-in ({code})")),
+        _ => ProviderError::Refused("it did not accept this sign-in".into()),
+    }
+}

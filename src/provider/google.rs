@@ -1,0 +1,124 @@
+//! Google: OpenID Connect, and the organisation an account belongs to.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use time::Duration;
+use url::Url;
+
+use super::claims::ClaimMap;
+use super::code::ClientAuth;
+use super::common::{self, Common, EmailTrust, Usual, Wrong, Wrongs, mistakes, upstream_config};
+use super::openid::{Alg, Party, UserInfo, Ways};
+use super::{Button, Callback, Handshake, Provider, ProviderError, Rules};
+use crate::config::Section;
+use crate::domain::identity::Identity;
+use crate::plugin::{Kind, Tools};
+
+/// `kind = "google"`.
+pub const KIND: Kind<dyn Provider> = Kind {
+    name: "google",
+    schema: |generator| generator.subschema_for::<Config>(),
+    open: |section, tools| open(section, tools).map(|opened| Arc::new(opened) as Arc<dyn Provider>),
+};
+
+/// Google's name for itself.
+const ISSUER: &str = "https://accounts.google.com";
+
+upstream_config! {
+    /// `[providers.*]` with `kind = "google"`.
+    Config {
+        /// Only accounts of these Google Workspace organisations, by the `hd` claim; empty: every account.
+        #[serde(default)]
+        hosted_domains: Vec<String>,
+        /// The issuer, for an emulator. Default: Google.
+        issuer: Option<String>,
+        /// Which claims say what.
+        #[serde(default)]
+        claims: ClaimMap,
+    }
+}
+
+/// Google.
+pub struct Google {
+    party: Party,
+    hosted_domains: Vec<String>,
+}
+
+fn open(section: &Section, tools: &Tools) -> Result<Google, Vec<crate::config::Mistake>> {
+    Google::new(section.read()?, section.id(), tools).map_err(|wrong| mistakes(section, wrong))
+}
+
+impl Google {
+    /// Checks the section.
+    pub fn new(config: Config, id: &str, tools: &Tools) -> Result<Self, Vec<Wrong>> {
+        let mut wrongs = Wrongs::default();
+        let usual = Usual {
+            name: Some("Google"),
+            icon: "google",
+            scopes: &["openid", "email", "profile"],
+            email_trust: EmailTrust::Verified,
+            claims: ClaimMap::openid(),
+        };
+        let common = Common::new(config.keys(), &config.claims, usual, id, tools, &mut wrongs);
+        if common.client_secret.is_none() {
+            wrongs.add("client_secret", "Google needs a `client_secret`");
+        }
+        let hosted_domains = common::domains("hosted_domains", &config.hosted_domains, &mut wrongs);
+        let ways = Ways {
+            issuer: config.issuer.unwrap_or_else(|| ISSUER.to_owned()),
+            client_auth: ClientAuth::ClientSecretPost,
+            by_post: false,
+            userinfo: UserInfo::Auto,
+            algs: vec![Alg::RS256],
+            skew: Duration::seconds(60),
+            named: config.claims,
+        };
+        let party = Party::new(common, ways, &mut wrongs);
+        wrongs.unless(|| Self { party, hosted_domains })
+    }
+
+    /// Decided by the validated token, never by the address or by what was asked for.
+    fn belongs(&self, hosted_domain: Option<&str>) -> Result<(), ProviderError> {
+        let is_ours = |hd: &str| self.hosted_domains.iter().any(|domain| domain.eq_ignore_ascii_case(hd));
+        if self.hosted_domains.is_empty() || hosted_domain.is_some_and(is_ours) {
+            return Ok(());
+        }
+        Err(ProviderError::Refused(format!("only accounts of {} may sign in", self.hosted_domains.join(", "))))
+    }
+}
+
+#[async_trait]
+impl Provider for Google {
+    fn button(&self) -> &Button {
+        &self.party.common.button
+    }
+
+    fn rules(&self) -> &Rules {
+        &self.party.common.rules
+    }
+
+    fn is_enabled(&self) -> bool {
+        self.party.common.is_enabled
+    }
+
+    async fn authorize_url(&self, handshake: &Handshake) -> Result<Url, ProviderError> {
+        // Only to choose the right account sooner; `belongs` decides.
+        let hint = match &self.hosted_domains[..] {
+            [] => None,
+            [only] => Some(("hd", only.as_str())),
+            _ => Some(("hd", "*")),
+        };
+        self.party.authorize_url(handshake, hint.as_slice()).await
+    }
+
+    async fn identify(&self, handshake: &Handshake, callback: &Callback) -> Result<Identity, ProviderError> {
+        let claims = self.party.claims(handshake, callback).await?;
+        self.belongs(claims.token["hd"].as_str())?;
+        self.party.common.identity(self.party.issuer(), &claims.documents())
+    }
+
+    async fn probe(&self) -> Result<Vec<String>, ProviderError> {
+        self.party.probe().await
+    }
+}
