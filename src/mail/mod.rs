@@ -1,5 +1,8 @@
 //! Letters, and who carries them.
 
+pub mod sink;
+pub mod smtp;
+
 use async_trait::async_trait;
 
 use crate::domain::email::Email;
