@@ -196,12 +196,13 @@ fn parameters(host: &str, ca_file: Option<PathBuf>) -> Result<TlsParameters, Rel
     parameters.build_rustls().map_err(|source| RelayError::Tls { host: host.to_owned(), source })
 }
 
+const END: &str = "-----END CERTIFICATE-----";
+
 fn authorities(path: PathBuf) -> Result<Vec<Certificate>, RelayError> {
     let pem = match std::fs::read_to_string(&path) {
         Ok(pem) => pem,
         Err(source) => return Err(RelayError::Authorities { path, source: source.into() }),
     };
-    const END: &str = "-----END CERTIFICATE-----";
     let one_each = pem.split_inclusive(END).filter(|part| part.contains(END));
     let read: Result<Vec<_>, _> = one_each.map(|part| Certificate::from_pem(part.as_bytes())).collect();
     match read {

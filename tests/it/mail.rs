@@ -100,8 +100,9 @@ impl Station {
                 }
                 _ if in_letter => continue,
                 "EHLO" => {
-                    let offers: String = self.offers.iter().map(|offer| format!("250-{offer}\r\n")).collect();
-                    format!("250-here\r\n{offers}250 8BITMIME")
+                    let lines: Vec<_> =
+                        ["here"].iter().chain(self.offers).map(|line| format!("250-{line}\r\n")).collect();
+                    lines.concat() + "250 8BITMIME"
                 }
                 "RCPT" => self.to_recipient.unwrap_or("250 yes").to_owned(),
                 "AUTH" => self.to_login.unwrap_or("235 in").to_owned(),
