@@ -26,6 +26,7 @@ mod extension;
 mod http;
 mod jobs;
 mod keys;
+mod logging;
 mod login;
 mod mail;
 mod net;

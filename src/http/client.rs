@@ -2,10 +2,12 @@
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
-use axum::http::HeaderMap;
-use axum::http::HeaderName;
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName};
 use ipnet::IpNet;
 
+use super::error::Error;
 use crate::config::settings::ClientIpHeader;
 
 /// The client's address, in the request's extensions.
@@ -15,6 +17,14 @@ pub struct ClientIp(pub IpAddr);
 /// The address of the connection's other end, in the request's extensions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Peer(pub SocketAddr);
+
+impl<S: Sync> FromRequestParts<S> for ClientIp {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
+        parts.extensions.get().copied().ok_or_else(|| Error::internal("the request did not pass the edge"))
+    }
+}
 
 /// The plain address: an IPv4 address in an IPv6 coat is unwrapped, a scope is dropped.
 pub fn plain(address: IpAddr) -> IpAddr {

@@ -16,6 +16,7 @@ macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident = $status:ident, $slug:literal, $code:literal, $oauth:literal, $title:literal;)+) => {
         /// What went wrong, as far as a client may know.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[expect(clippy::enum_variant_names, reason = "a spent code is called so")]
         pub enum Code { $($(#[$doc])* $name,)+ }
 
         impl Code {

@@ -1,5 +1,7 @@
 //! One error, three faces: problem (what `Error` is by itself), page, and RFC 6749 §5.2.
 
+use std::future::{Ready, ready};
+
 use axum::http::header::{CONTENT_TYPE, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
@@ -25,13 +27,13 @@ pub struct ErrorView {
 pub type Draw = fn(&ErrorView) -> Response;
 
 /// Shows the area's errors as pages: `.layer(map_response(face::page(draw)))`.
-pub fn page(draw: Draw) -> impl Fn(Response) -> std::future::Ready<Response> + Clone + Send + Sync + 'static {
-    move |response| std::future::ready(redraw(response, |error| draw(&ErrorView::of(error))))
+pub fn page(draw: Draw) -> impl Fn(Response) -> Ready<Response> + Clone + Send + Sync + 'static {
+    move |response| ready(redraw(response, |error| draw(&ErrorView::of(error))))
 }
 
 /// Shows the area's errors as RFC 6749 §5.2 wants them: `.layer(map_response(face::oauth))`.
-pub async fn oauth(response: Response) -> Response {
-    redraw(response, |error| {
+pub fn oauth(response: Response) -> Ready<Response> {
+    ready(redraw(response, |error| {
         let body = OauthAnswer { error: error.code.oauth(), error_description: described(error) };
         let body = serde_json::to_string(&body).expect("two strings are plain JSON");
         let mut response = Response::new(body.into());
@@ -42,7 +44,7 @@ pub async fn oauth(response: Response) -> Response {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(scheme));
         }
         response
-    })
+    }))
 }
 
 /// RFC 6749 §5.2.

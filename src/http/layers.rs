@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::future::{Future, poll_fn};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::{Arc, OnceLock};
@@ -138,13 +138,11 @@ impl Edge {
     pub async fn answer(self, mut request: Request) -> Response {
         let begun = Instant::now();
         let rules = self.rules.load_full();
-        let peer = request.extensions().get::<Peer>().map(|peer| peer.0.ip());
+        let peer = request.extensions().get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |peer| peer.0.ip());
         let id = request_id(request.headers(), peer, &rules);
         let method = known_method(request.method());
-        if let Some(peer) = peer {
-            let ip = client::address(peer, request.headers(), rules.client_ip, &rules.proxies);
-            request.extensions_mut().insert(ClientIp(ip));
-        }
+        let ip = client::address(peer, request.headers(), rules.client_ip, &rules.proxies);
+        request.extensions_mut().insert(ClientIp(ip));
         request.extensions_mut().insert(id);
         let underway = Underway { id, route: OnceLock::new() };
         let within = async {
@@ -185,8 +183,8 @@ async fn note_route(request: Request) -> Request {
 }
 
 /// A proxy of ours may have named the request already.
-fn request_id(headers: &HeaderMap, peer: Option<IpAddr>, rules: &Rules) -> RequestId {
-    let given = headers.get(REQUEST_ID).filter(|_| peer.is_some_and(|peer| client::is_trusted(peer, &rules.proxies)));
+fn request_id(headers: &HeaderMap, peer: IpAddr, rules: &Rules) -> RequestId {
+    let given = headers.get(REQUEST_ID).filter(|_| client::is_trusted(peer, &rules.proxies));
     let given = given.and_then(|value| Uuid::try_parse_ascii(value.as_bytes()).ok());
     RequestId(given.unwrap_or_else(Uuid::now_v7))
 }
@@ -285,21 +283,23 @@ fn finish(headers: &mut HeaderMap, id: RequestId, rules: &Rules) {
     headers.insert(REQUEST_ID, HeaderValue::from_str(text).expect("a UUID is visible ASCII"));
 }
 
-/// One line for the request and, where it failed, one for the cause.
+/// One line for the request and, where it failed, one for the cause. Being healthy is not news.
 fn log(method: &str, route: &str, response: &Response, id: RequestId, took: Duration) {
-    let status = response.status().as_u16();
-    if let Some(error) = response.extensions().get::<Error>() {
-        let (code, cause) = (error.code.slug(), error.causes());
-        if response.status().is_server_error() {
-            tracing::error!(request.id = %id, error.code = code, error.cause = cause, "the request failed");
-        } else {
-            tracing::debug!(request.id = %id, error.code = code, error.cause = cause, "the request was refused");
-        }
+    let status = response.status();
+    match response.extensions().get::<Error>() {
+        Some(error) if status.is_server_error() => log_failure(error, id),
+        Some(error) => log_refusal(error, id),
+        None if route.starts_with("/health/") => return,
+        None => {}
     }
-    let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-    if route.starts_with("/health/") {
-        tracing::debug!(request.id = %id, http.method = method, http.route = route, http.status = status, duration_ms, "answered");
-    } else {
-        tracing::info!(request.id = %id, http.method = method, http.route = route, http.status = status, duration_ms, "answered");
-    }
+    let (status, duration_ms) = (status.as_u16(), u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
+    tracing::info!(request.id = %id, http.method = method, http.route = route, http.status = status, duration_ms, "answered");
+}
+
+fn log_failure(error: &Error, id: RequestId) {
+    tracing::error!(request.id = %id, error.code = error.code.slug(), error.cause = error.causes(), "the request failed");
+}
+
+fn log_refusal(error: &Error, id: RequestId) {
+    tracing::debug!(request.id = %id, error.code = error.code.slug(), error.cause = error.causes(), "the request was refused");
 }

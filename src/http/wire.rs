@@ -71,10 +71,21 @@ pub struct Wire<S> {
 /// How far the head has come.
 #[derive(Debug, Default)]
 struct Head {
-    begun: bool,
+    at: At,
     after_cr: bool,
-    line_is_empty: bool,
-    over: bool,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum At {
+    /// Nothing has come, or empty lines only.
+    #[default]
+    Start,
+    /// In a line.
+    Line,
+    /// Behind a line; another line end is the head's end.
+    NextLine,
+    /// Behind the head.
+    End,
 }
 
 impl Head {
@@ -82,23 +93,31 @@ impl Head {
     /// and not for a proxy in front (RFC 9112 §2.2).
     fn follow(&mut self, bytes: &mut [u8]) {
         for byte in bytes {
-            if self.over {
+            if self.at == At::End {
                 return;
             }
             match *byte {
                 b'\n' if !self.after_cr => *byte = 0,
                 b'\n' => {
-                    self.over = self.begun && self.line_is_empty;
-                    self.line_is_empty = true;
+                    self.at = match self.at {
+                        At::Start => At::Start,
+                        At::Line => At::NextLine,
+                        At::NextLine | At::End => At::End,
+                    }
                 }
                 b'\r' => {}
-                _ => {
-                    self.begun = true;
-                    self.line_is_empty = false;
-                }
+                _ => self.at = At::Line,
             }
             self.after_cr = *byte == b'\r';
         }
+    }
+
+    fn has_begun(&self) -> bool {
+        self.at != At::Start
+    }
+
+    fn is_over(&self) -> bool {
+        self.at == At::End
     }
 }
 
@@ -123,13 +142,13 @@ impl<S> Wire<S> {
         if bytes.is_empty() || self.busy.is() {
             return;
         }
-        if self.head.over {
+        if self.head.is_over() {
             self.head = Head::default();
             self.until = None;
         }
-        let had_begun = self.head.begun;
+        let had_begun = self.head.has_begun();
         self.head.follow(bytes);
-        if self.head.over {
+        if self.head.is_over() {
             self.until = None;
         } else if !had_begun {
             let by = Instant::now() + self.patience.head;
@@ -142,7 +161,7 @@ impl<S> Wire<S> {
         if self.busy.is() {
             return Poll::Pending;
         }
-        if self.head.over && self.until.is_none() {
+        if self.head.is_over() && self.until.is_none() {
             self.head = Head::default();
             self.until = Some(Instant::now() + self.patience.idle);
         }
@@ -168,7 +187,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
                 ready!(this.poll_silence(cx));
                 Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
             }
-            failed => failed,
+            failed @ Poll::Ready(Err(_)) => failed,
         }
     }
 }

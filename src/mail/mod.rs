@@ -1,6 +1,8 @@
 //! Letters, and who carries them.
 
 pub mod letter;
+pub mod sink;
+pub mod smtp;
 
 use async_trait::async_trait;
 

@@ -52,7 +52,7 @@ fn rules() -> Rules {
 }
 
 fn limits() -> Limits {
-    let long = Duration::from_secs(60);
+    let long = Duration::from_mins(1);
     Limits {
         patience: Patience { head: long, idle: long, write: long },
         head: 16 * 1024,
@@ -78,7 +78,7 @@ fn routes(gate: Arc<Notify>) -> Router {
     Router::new()
         .route("/", get(async || "home"))
         .route("/own", get(async || ([("content-security-policy", "default-src 'self'"), ("server", "x/1")], "own")))
-        .route("/ip", get(async |ip: axum::Extension<ClientIp>| ip.0.0.to_string()))
+        .route("/ip", get(async |ClientIp(ip): ClientIp| ip.to_string()))
         .route("/query", get(async |Query(name): Query<Name>| format!("{} {:?}", name.name, name.age)))
         .route("/form", post(async |Form(name): Form<Name>| name.name))
         .route("/either", post(async |JsonOrForm(name): JsonOrForm<Name>| name.name))
@@ -106,15 +106,15 @@ impl House {
         let server = Server::bind(&["127.0.0.1:0".parse().unwrap()]).await.unwrap();
         let address = server.addresses()[0];
         let edge = Edge::new(routes(Arc::clone(&gate)), Arc::new(ArcSwap::from_pointee(rules)));
-        let (stop, told) = watch::channel(0);
+        let (stop, orders) = watch::channel(0);
         let readiness = Readiness::default();
         let ready = readiness.clone();
         let served = tokio::spawn(async move {
             let stop = || {
-                let mut told = told.clone();
-                let before = *told.borrow();
+                let mut orders = orders.clone();
+                let before = *orders.borrow();
                 async move {
-                    let _ = told.wait_for(|now| *now > before).await;
+                    let _ = orders.wait_for(|now| *now > before).await;
                 }
             };
             server.serve(edge, limits, ready, stop).await;
@@ -256,6 +256,14 @@ async fn unknown_addresses_and_methods_are_problems_too() {
     assert_eq!((status(&made_up), header(&made_up, "allow")), (405, Some("GET,HEAD")));
     assert_eq!(status(&connect), 405);
     assert!(header(&connect, "allow").is_some());
+}
+
+#[tokio::test]
+async fn a_head_is_a_page_without_the_page() {
+    let answer = House::plain().await.say(b"HEAD / HTTP/1.1\r\nHost: auth.example\r\nConnection: close\r\n\r\n").await;
+
+    assert_eq!((status(&answer), header(&answer, "content-length")), (200, Some("4")));
+    assert!(answer.ends_with("\r\n\r\n"));
 }
 
 #[tokio::test]
@@ -458,7 +466,7 @@ async fn stopping_does_not_wait_for_ever() {
 
 #[tokio::test]
 async fn being_told_twice_to_stop_is_being_told_to_hurry() {
-    let house = House::open(rules(), Limits { drain_delay: Duration::from_secs(600), ..limits() }).await;
+    let house = House::open(rules(), Limits { drain_delay: Duration::from_mins(10), ..limits() }).await;
     assert!(house.get("/").await.ends_with("home"));
 
     house.stop.send_modify(|told| *told += 1);
@@ -559,6 +567,8 @@ async fn the_clients_address_is_the_nearest_that_is_not_ours() {
 
 #[test]
 fn each_header_is_read_as_it_is_meant() {
+    use ClientIpHeader::{CfConnectingIp, Forwarded, None, XForwardedFor, XRealIp};
+
     let ours: Vec<ipnet::IpNet> = vec!["10.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()];
     let seen = |peer: &str, name: &'static str, lines: &[&str], from| {
         let mut headers = HeaderMap::new();
@@ -567,8 +577,6 @@ fn each_header_is_read_as_it_is_meant() {
         }
         client::address(peer.parse().unwrap(), &headers, from, &ours).to_string()
     };
-    use ClientIpHeader::{CfConnectingIp, Forwarded, None, XForwardedFor, XRealIp};
-
     let list = "x-forwarded-for";
     assert_eq!(seen("192.0.2.1", list, &["198.51.100.1"], XForwardedFor), "192.0.2.1");
     assert_eq!(seen("10.0.0.1", list, &["6.6.6.6, 198.51.100.1, 10.0.0.2"], XForwardedFor), "198.51.100.1");
