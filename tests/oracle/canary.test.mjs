@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Countersign, PEOPLE, service } from './stage/countersign.mjs';
 import { Stage } from './stage/index.mjs';
-import { MailServer, read } from './stage/mail.mjs';
+import { MAIL_PASSWORD, MailServer, read } from './stage/mail.mjs';
 import { CLIENT, oidc, sections } from './stage/upstreams.mjs';
 import { delivered, Visitor } from './stage/visitor.mjs';
 
@@ -15,7 +15,7 @@ const CANARIES = {
   password: 'canary password 5f0a staple',
   'mistyped password': 'canary mistyped 5f0a staple',
   'master key': Buffer.from('canary master key of 32 bytes !!').toString('base64'),
-  'mail password': 'mail password',
+  'mail password': MAIL_PASSWORD,
 };
 
 test('a trace log holds no secret, no token, no code, no cookie and no address', async (t) => {

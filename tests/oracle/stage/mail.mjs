@@ -5,6 +5,9 @@ import { simpleParser } from 'mailparser';
 import { SMTPServer } from 'smtp-server';
 import { run, until } from './index.mjs';
 
+/** What a client must say to be let in, if it says anything. */
+export const MAIL_PASSWORD = 'canary mail password 5f0a';
+
 /** A certificate for localhost under an authority of its own; answers the paths. */
 export async function certificate(stage) {
   const folder = await stage.folder();
@@ -34,7 +37,7 @@ export class MailServer {
       key: self.tls && await readFile(self.tls.key),
       cert: self.tls && await readFile(self.tls.cert),
       authOptional: true,
-      onAuth: (auth, _, done) => (auth.username === 'countersign' && auth.password === 'mail password'
+      onAuth: (auth, _, done) => (auth.username === 'countersign' && auth.password === MAIL_PASSWORD
         ? done(null, { user: auth.username })
         : done(new Error('who are you?'))),
       onRcptTo: (address, _, done) => (address.address.startsWith('refused')
