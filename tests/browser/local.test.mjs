@@ -160,7 +160,8 @@ describe('logging out', () => {
     const tokens = [await signIn(here), await signIn(there)];
 
     await here.goto(`${scene.server.origin}/logout`);
-    await here.click('#logout-everywhere');
+    await here.check('#logout-everywhere');
+    await here.click('#logout-confirm');
 
     for (const token of tokens) assert.equal((await check(scene.server, token)).authenticated, false);
   });

@@ -3,10 +3,9 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Countersign, PEOPLE, service } from '../oracle/stage/countersign.mjs';
-import { BINARY, Stage, until } from '../oracle/stage/index.mjs';
+import { BINARY, freePort, Stage, until } from '../oracle/stage/index.mjs';
 import { MailServer, read } from '../oracle/stage/mail.mjs';
 import { ADA, callbacks, github, google, oidc, sections } from '../oracle/stage/upstreams.mjs';
-import { freePort } from '../oracle/stage/index.mjs';
 import { application, Browser, choose, isTooWide, picture, toLogin, violations } from './browser.mjs';
 
 const PASSWORD = 'correct horse battery staple';
@@ -164,16 +163,34 @@ describe('pages of dev mode without a file', () => {
       await look(t, page, 'demo', face);
       await page.goto(`${origin}/dev/mail`);
       await look(t, page, 'dev-mail', face);
+
+      await demo(page, 1);
+      await look(t, page, 'demo-token', face);
+      await sendMail(await person(face), `tour-${face.theme}-${face.width}@dev.test`);
+      await page.goto(`${origin}/dev/mail`);
+      await page.locator('.mails a').first().click();
+      await look(t, page, 'dev-mail-open', face);
     });
+  }
+
+  /** Through the demo service's real flow as one of the seeded people. */
+  async function demo(page, index) {
+    await page.goto(`${origin}/demo`);
+    await page.click('#demo-start');
+    await page.locator('[id^=idp-]').first().click();
+    await page.click(`#dev-person-${index}`);
+    await page.waitForURL((url) => url.pathname.startsWith('/demo'));
+  }
+
+  async function sendMail(page, address) {
+    await page.goto(`${origin}/login`);
+    await page.fill('#magic-link-email', address);
+    await page.click('#magic-link-submit');
   }
 
   test('the demo shows a token, the permissions and commands to try', async () => {
     const page = await browser.person();
-    await page.goto(`${origin}/demo`);
-    await page.click('#demo-sign-in');
-    await page.click('#idp-dev');
-    await page.click('#dev-person-0');
-    await page.waitForURL((url) => url.pathname.startsWith('/demo'));
+    await demo(page, 0);
 
     const text = await page.locator('main').innerText();
     assert.match(text, /eyJ[\w-]+\.[\w-]+\.[\w-]+/);
@@ -183,15 +200,14 @@ describe('pages of dev mode without a file', () => {
 
   test('the mail sink shows what was sent, and the link in it works', async () => {
     const page = await browser.person();
-    await page.goto(`${origin}/login`);
-    await page.fill('#magic-link-email', 'ada@dev.test');
-    await page.click('#magic-link-submit');
+    await sendMail(page, 'ada@dev.test');
     const sink = await page.context().newPage();
     await until('the mail', async () => {
       await sink.goto(`${origin}/dev/mail`);
       return (await sink.locator('main').innerText()).includes('ada@dev.test');
     });
-    await sink.locator('a[href*="/login/magic-link"]').first().click();
+    await sink.locator('.mails a', { hasText: 'ada@dev.test' }).first().click();
+    await sink.locator('#mail-text a').first().click();
     await sink.click('#confirm');
     await sink.waitForURL((url) => url.pathname === '/account');
   });

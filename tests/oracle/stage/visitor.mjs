@@ -87,7 +87,7 @@ export class Visitor {
     const body = new URLSearchParams();
     for (const [input] of form.matchAll(/<input\b[^>]*>/gi)) {
       const { name, value = '', type = 'text', id: own, checked } = attributes(input);
-      if (!name || type === 'submit' || (type === 'checkbox' && checked === undefined)) continue;
+      if (!name || type === 'submit' || (['checkbox', 'radio'].includes(type) && checked === undefined)) continue;
       body.append(name, fields[own] ?? fields[name] ?? value);
     }
     if (button.name) body.append(button.name, button.value ?? '');
