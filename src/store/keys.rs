@@ -222,11 +222,9 @@ fn open(row: &signing_key::Model, master: &Master, now: OffsetDateTime) -> Resul
     let times = times_of(row)?;
     let algorithm = Algorithm::ALL.into_iter().find(|algorithm| algorithm.name() == row.algorithm);
     let Some(algorithm) = algorithm.filter(|_| !times.is_over(now)) else { return Ok(None) };
-    let shut = || KeysError::Shut(row.id.clone());
     let place = place(&row.algorithm, row.slot, &row.id);
-    let pkcs8 = master.open(SEALED_FOR, &place, &row.sealed).ok_or_else(shut)?;
-    let key = SigningKey::open(algorithm, times, &pkcs8)?;
-    if key.kid() == row.id { Ok(Some(key)) } else { Err(shut()) }
+    let pkcs8 = master.open(SEALED_FOR, &place, &row.sealed).ok_or_else(|| KeysError::Shut(row.id.clone()))?;
+    Ok(Some(SigningKey::open(algorithm, times, &pkcs8)?))
 }
 
 fn place(algorithm: &str, slot: i64, kid: &str) -> String {

@@ -161,6 +161,7 @@ async fn a_rotation_by_hand_takes_the_waiting_key_first() {
     let waiting = pair.both().await.0.active(algorithm, soon).unwrap().kid().to_owned();
 
     assert_eq!(rotate(&pair.one, &pair.master, algorithm, soon + Duration::days(1), now).await.unwrap(), 2);
+    assert_eq!(pair.both().await.0.active(algorithm, soon).unwrap().kid(), waiting, "it is never moved back");
     assert_eq!(rotate(&pair.one, &pair.master, algorithm, now, now).await.unwrap(), 2);
     let ring = pair.both().await.0;
     assert_eq!(ring.active(algorithm, now).unwrap().kid(), waiting);

@@ -4,8 +4,9 @@ use std::fmt::Write as _;
 
 use serde_json::json;
 
-use super::super::{b64, unb64};
-use super::Forge;
+use super::super::{b64, master, unb64};
+use super::{Forge, LIFE};
+use crate::keys::{KeyError, LoginKey, TokenError};
 
 #[test]
 fn jw_12_another_spelling_of_the_same_token_is_refused() {
@@ -104,4 +105,11 @@ fn jw_14_a_huge_or_deep_token_is_refused_unread() {
     forge.refuses(&"a".repeat(1_000_000));
     forge.refuses(&".".repeat(4096));
     forge.refuses(&forge.with("iss", &json!("x".repeat(4096))));
+}
+
+#[test]
+fn jw_14_not_even_our_own_token_may_be_longer_than_four_kibibytes() {
+    let key = |letters| LoginKey::new(&master(), &"i".repeat(letters), LIFE);
+    assert!(key(1300).is_ok());
+    assert!(matches!(key(1500), Err(KeyError::Login(TokenError::Refused("it is too long")))));
 }
