@@ -1,5 +1,7 @@
 //! The only way out: no redirects, a size cap, a deadline, and only addresses that may be reached.
 
+mod guard;
+mod real;
 pub mod signing;
 
 use std::future::Future;
@@ -66,8 +68,41 @@ impl Net {
         Self(Arc::new(transport))
     }
 
+    /// The real internet: TLS by rustls, names resolved by the system, every address judged when it is connected to.
+    pub fn real() -> Self {
+        Self::new(real::Real::default())
+    }
+
     /// Sends the request and reads the whole answer, whatever its status.
     pub async fn send(&self, request: HttpRequest, limits: &Limits) -> Result<HttpAnswer, NetError> {
         self.0.send(request, limits).await
     }
+}
+
+/// The way out with one caller's limits, as `oauth2` and `openidconnect` want it.
+#[derive(Clone)]
+pub struct Outward {
+    /// The way out.
+    pub net: Net,
+    /// What this caller may do out there.
+    pub limits: Limits,
+}
+
+impl<'c> oauth2::AsyncHttpClient<'c> for Outward {
+    type Error = NetError;
+    type Future = Answer<'c>;
+
+    fn call(&'c self, request: HttpRequest) -> Self::Future {
+        Box::pin(self.net.send(request, &self.limits))
+    }
+}
+
+/// Whether a caller with these limits could reach the address at all; names are judged later, when they are resolved.
+pub fn permits(url: &url::Url, limits: &Limits) -> bool {
+    real::allowed(url, limits).is_ok()
+}
+
+/// Whether the text holds at least one certificate authority, as `Limits::extra_ca` wants it.
+pub fn holds_authority(pem: &[u8]) -> bool {
+    reqwest::Certificate::from_pem_bundle(pem).is_ok_and(|found| !found.is_empty())
 }
