@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use axum::http::header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, USER_AGENT};
+use axum::http::header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use serde::Serialize;
 use time::format_description::well_known::Rfc3339;
@@ -75,9 +75,10 @@ impl Http {
         let policy = config.common().policy(section, time::Duration::milliseconds(800), hash);
         let policy = policy.map_err(|wrong| mistakes.push(wrong)).ok();
         let mut mistake = |key: &str, code, message: String| mistakes.push(section.mistake_at(key, code, message));
-        let uri = check_url(&config.url, config.allow_private, tools.is_dev)
-            .map_err(|reason| mistake("url", NOT_CALLABLE, reason.into()))
-            .ok();
+        let most = config.max_response.map_or(64 * 1024, |size| size.0);
+        let limits =
+            Limits { body: usize::try_from(most).ok(), allow_private: config.allow_private, ..Limits::default() };
+        let uri = check_url(&config.url, &limits).map_err(|reason| mistake("url", NOT_CALLABLE, reason.into())).ok();
         let headers = headers(section.id(), config.auth_header.as_ref());
         if headers.is_none() {
             mistake("auth_header", NOT_A_USABLE_SECRET, "`auth_header` cannot stand in a header".into());
@@ -88,9 +89,6 @@ impl Http {
         let (Some(policy), Some(uri), Some(headers), Some(signer)) = (policy, uri, headers, signer) else {
             return Err(mistakes);
         };
-        let most = config.max_response.map_or(64 * 1024, |size| size.0);
-        let limits =
-            Limits { body: usize::try_from(most).ok(), allow_private: config.allow_private, ..Limits::default() };
         Ok(Self {
             id: section.id().to_owned(),
             uri,
@@ -175,8 +173,7 @@ impl PermissionProvider for Http {
 /// What every question carries; `None` if a value cannot stand in a header.
 fn headers(id: &str, auth_header: Option<&Secret>) -> Option<HeaderMap> {
     let json = HeaderValue::from_static("application/json");
-    let agent = HeaderValue::from_static(concat!("countersign/", env!("CARGO_PKG_VERSION")));
-    let mut headers = HeaderMap::from_iter([(CONTENT_TYPE, json.clone()), (ACCEPT, json), (USER_AGENT, agent)]);
+    let mut headers = HeaderMap::from_iter([(CONTENT_TYPE, json.clone()), (ACCEPT, json)]);
     headers.insert(PROVIDER, HeaderValue::from_str(id).ok()?);
     if let Some(secret) = auth_header {
         let mut value = HeaderValue::from_str(secret.reveal()).ok()?;
