@@ -1,8 +1,8 @@
 //! The only way out: no redirects, a size cap, a deadline, and only addresses that may be reached.
 
-pub mod signing;
 mod guard;
 mod real;
+pub mod signing;
 
 use std::future::Future;
 use std::pin::Pin;

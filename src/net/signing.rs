@@ -3,7 +3,9 @@
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use standardwebhooks::{HEADER_WEBHOOK_ID, HEADER_WEBHOOK_SIGNATURE, HEADER_WEBHOOK_TIMESTAMP, Webhook};
 use time::OffsetDateTime;
+use url::Url;
 
+use super::{Limits, permits};
 use crate::config::Secret;
 
 /// Shortest key, in bytes.
@@ -48,28 +50,13 @@ impl std::fmt::Debug for Signer {
     }
 }
 
-/// The address of a plug-in as a request wants it; the reason if it may not be called there.
-///
-/// Plain `http` is for private addresses and for development; a private address must be asked for; a password has a key of its own.
-pub fn check_url(url: &url::Url, allow_private: bool, is_dev: bool) -> Result<Uri, &'static str> {
-    let is_private = match url.host() {
-        Some(url::Host::Ipv4(ip)) => Some(ip.is_loopback() || ip.is_private()),
-        Some(url::Host::Ipv6(ip)) => Some(ip.is_loopback() || ip.is_unique_local()),
-        Some(url::Host::Domain("localhost")) => Some(true),
-        Some(url::Host::Domain(_)) => None,
-        None => return Err("expected an `https` address with a host"),
-    };
+/// The address of a plug-in as a request wants it; the reason if it may not be called there with these limits.
+pub fn check_url(url: &Url, limits: &Limits) -> Result<Uri, &'static str> {
     if !url.username().is_empty() || url.password().is_some() || url.fragment().is_some() {
         return Err("expected an address without user, password and fragment");
     }
-    if is_private == Some(true) && !allow_private {
-        return Err("a private address is only called with `allow_private = true`");
-    }
-    match url.scheme() {
-        "https" => {}
-        "http" if is_dev || (allow_private && is_private != Some(false)) => {}
-        "http" => return Err("expected `https`; plain `http` is for private addresses with `allow_private = true`"),
-        _ => return Err("expected an `https` address with a host"),
+    if !permits(url, limits) {
+        return Err("expected `https` and a public address, or `allow_private = true` and a private one");
     }
     url.as_str().parse().map_err(|_| "expected an address without unusual characters")
 }

@@ -17,16 +17,20 @@ macro_rules! section {
         #[serde(deny_unknown_fields)]
         pub struct $name {
             $($(#[$key_meta])* pub $key: $type,)*
-            /// Deadline of one answer, `1ms` to `10s`.
+            /// Deadline of one answer.
+            #[schemars(extend("x-min" = "1ms", "x-max" = "10s"))]
             pub timeout: Option<crate::config::Span>,
-            /// How long an allow is remembered, at most `1h`; `60s` where not written. A smaller one in the answer wins.
+            /// How long an allow is remembered; `60s` where not written. A smaller one in the answer wins.
+            #[schemars(extend("x-min" = "0s", "x-max" = "1h"))]
             pub cache_ttl: Option<crate::config::Span>,
-            /// How long a deny is remembered, at most `60s`; `5s` where not written.
+            /// How long a deny is remembered; `5s` where not written.
+            #[schemars(extend("x-min" = "0s", "x-max" = "60s"))]
             pub negative_ttl: Option<crate::config::Span>,
             /// What a failure means: `deny`, `stale` or `skip`.
             #[serde(default)]
             pub on_error: crate::permission::OnError,
-            /// How old a remembered answer may be with `on_error = "stale"`, `1s` to `24h`; `15m` where not written.
+            /// How old a remembered answer may be with `on_error = "stale"`; `15m` where not written.
+            #[schemars(extend("x-min" = "1s", "x-max" = "24h"))]
             pub stale_max_age: Option<crate::config::Span>,
             /// When it is left alone.
             #[serde(default)]
@@ -83,60 +87,43 @@ pub struct Common<'a> {
 }
 
 impl Common<'_> {
-    /// The policy; what is out of bounds goes to `mistakes`.
+    /// The policy; the schema has seen to the bounds, but for those of the breaker.
     pub fn policy(
         &self,
         section: &Section,
         default_timeout: Duration,
         config_hash: u64,
-        mistakes: &mut Vec<Mistake>,
-    ) -> ProviderPolicy {
-        let mut bounded = |key: &str, value: Option<Span>, default: Duration, least: Duration, most: Duration| {
-            let value = value.map_or(default, |span| span.0);
-            if !(least..=most).contains(&value) {
-                mistakes.push(out_of_bounds(section, key, least, most));
-            }
-            value.clamp(least, most)
-        };
-        let timeout = bounded("timeout", self.timeout, default_timeout, Duration::MILLISECOND, Duration::seconds(10));
-        let cache_ttl = bounded("cache_ttl", self.cache_ttl, Duration::seconds(60), Duration::ZERO, Duration::hours(1));
-        let negative_ttl =
-            bounded("negative_ttl", self.negative_ttl, Duration::seconds(5), Duration::ZERO, Duration::seconds(60));
-        let stale_max_age =
-            bounded("stale_max_age", self.stale_max_age, Duration::minutes(15), Duration::SECOND, Duration::hours(24));
-        let open_for =
-            bounded("breaker", Some(self.breaker.open_for), Duration::ZERO, Duration::SECOND, Duration::hours(1));
-        if self.breaker.failures == 0 {
-            mistakes.push(section.mistake_at("breaker", OUT_OF_BOUNDS, "`failures` must be at least 1".into()));
+    ) -> Result<ProviderPolicy, Mistake> {
+        let or = |written: Option<Span>, default: Duration| written.map_or(default, |span| span.0);
+        let Breaker { failures, open_for } = self.breaker;
+        if failures == 0 || !(Duration::SECOND..=Duration::hours(1)).contains(&open_for.0) {
+            let message = "`breaker` is out of range: allowed are at least 1 failure, and 1s to 1h".into();
+            return Err(section.mistake_at("breaker", OUT_OF_RANGE, message));
         }
-        ProviderPolicy {
-            timeout: timeout.unsigned_abs(),
-            cache_ttl,
-            negative_ttl,
+        Ok(ProviderPolicy {
+            timeout: or(self.timeout, default_timeout).unsigned_abs(),
+            cache_ttl: or(self.cache_ttl, Duration::seconds(60)),
+            negative_ttl: or(self.negative_ttl, Duration::seconds(5)),
             on_error: self.on_error,
-            stale_max_age,
-            breaker_failures: self.breaker.failures.max(1),
-            breaker_open_for: open_for,
+            stale_max_age: or(self.stale_max_age, Duration::minutes(15)),
+            breaker_failures: failures,
+            breaker_open_for: open_for.0,
             vary: self.vary.to_vec(),
             config_hash,
-        }
+        })
     }
 }
 
-/// A value outside its bounds.
-pub const OUT_OF_BOUNDS: &str = "CS-C020";
+/// A value out of range.
+pub const OUT_OF_RANGE: &str = "CS-C006";
 /// Something that is not a permission name.
-pub const NOT_A_PERMISSION: &str = "CS-C021";
+pub const NOT_A_PERMISSION: &str = "CS-C120";
 /// A key of `users` that names nobody.
-pub const NOT_A_USER: &str = "CS-C022";
+pub const NOT_A_USER: &str = "CS-C121";
 /// A URL that a plug-in may not be called at.
-pub const NOT_CALLABLE: &str = "CS-C023";
-/// A secret that signs nothing.
-pub const NOT_A_SIGNING_SECRET: &str = "CS-C024";
-
-fn out_of_bounds(section: &Section, key: &str, least: Duration, most: Duration) -> Mistake {
-    section.mistake_at(key, OUT_OF_BOUNDS, format!("`{key}` must be between {least} and {most}"))
-}
+pub const NOT_CALLABLE: &str = "CS-C122";
+/// A value that cannot stand in a header, or cannot sign.
+pub const NOT_A_USABLE_SECRET: &str = "CS-C123";
 
 /// Changes whenever the section or one of its secrets changes.
 pub fn config_hash(kind: &str, config: &impl Debug, secrets: &[&Secret]) -> u64 {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use axum::http::header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, USER_AGENT};
+use axum::http::header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use serde::Serialize;
 use time::format_description::well_known::Rfc3339;
@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use url::Url;
 use uuid::Uuid;
 
-use super::common::{NOT_A_SIGNING_SECRET, NOT_CALLABLE, OUT_OF_BOUNDS, config_hash, section};
+use super::common::{NOT_A_USABLE_SECRET, NOT_CALLABLE, config_hash, section};
 use super::{Ask, PermissionError, PermissionProvider, ProviderPolicy, Vary, answer};
 use crate::clock::Clock;
 use crate::config::{Mistake, Secret, Section, Size};
@@ -41,9 +41,11 @@ section! {
         secret: Secret,
         /// Sent as `Authorization`.
         auth_header: Option<Secret>,
-        /// How often a question without an answer is repeated within the deadline, at most 3; `1` where not written.
+        /// How often a question without an answer is repeated within the deadline; `1` where not written.
+        #[schemars(range(max = 3))]
         retries: Option<u32>,
-        /// Longest answer, `1 KiB` to `1 MiB`; `64 KiB` where not written.
+        /// Longest answer; `64 KiB` where not written.
+        #[schemars(extend("x-min" = "1 KiB", "x-max" = "1 MiB"))]
         max_response: Option<Size>,
         /// Whether private addresses may be asked.
         #[serde(default)]
@@ -70,44 +72,34 @@ impl Http {
         let mut mistakes = Vec::new();
         let secrets: Vec<&Secret> = [&config.secret].into_iter().chain(&config.auth_header).collect();
         let hash = config_hash("http", config, &secrets);
-        let policy = config.common().policy(section, time::Duration::milliseconds(800), hash, &mut mistakes);
+        let policy = config.common().policy(section, time::Duration::milliseconds(800), hash);
+        let policy = policy.map_err(|wrong| mistakes.push(wrong)).ok();
         let mut mistake = |key: &str, code, message: String| mistakes.push(section.mistake_at(key, code, message));
-        let uri = check_url(&config.url, config.allow_private, tools.is_dev)
-            .map_err(|reason| mistake("url", NOT_CALLABLE, reason.into()))
-            .ok();
-        let retries = config.retries.unwrap_or(1);
-        if retries > 3 {
-            mistake("retries", OUT_OF_BOUNDS, "`retries` must be between 0 and 3".into());
-        }
         let most = config.max_response.map_or(64 * 1024, |size| size.0);
-        if !(1024..=1024 * 1024).contains(&most) {
-            mistake("max_response", OUT_OF_BOUNDS, "`max_response` must be between 1 KiB and 1 MiB".into());
-        }
+        let limits =
+            Limits { body: usize::try_from(most).ok(), allow_private: config.allow_private, ..Limits::default() };
+        let uri = check_url(&config.url, &limits).map_err(|reason| mistake("url", NOT_CALLABLE, reason.into())).ok();
         let headers = headers(section.id(), config.auth_header.as_ref());
         if headers.is_none() {
-            mistake("auth_header", OUT_OF_BOUNDS, "`auth_header` is not the value of a header".into());
+            mistake("auth_header", NOT_A_USABLE_SECRET, "`auth_header` cannot stand in a header".into());
         }
-        let signer =
-            Signer::new(&config.secret).map_err(|bad| mistake("secret", NOT_A_SIGNING_SECRET, bad.to_string())).ok();
-        match (uri, headers, signer, mistakes.is_empty()) {
-            (Some(uri), Some(headers), Some(signer), true) => Ok(Self {
-                id: section.id().to_owned(),
-                uri,
-                headers,
-                signer,
-                retries,
-                limits: Limits {
-                    deadline: None,
-                    body: usize::try_from(most).ok(),
-                    allow_private: config.allow_private,
-                    extra_ca: None,
-                },
-                policy,
-                net: tools.net.clone(),
-                clock: Arc::clone(&tools.clock),
-            }),
-            _ => Err(mistakes),
-        }
+        let signer = Signer::new(&config.secret)
+            .map_err(|bad| mistake("secret", NOT_A_USABLE_SECRET, format!("`secret`: {bad}")))
+            .ok();
+        let (Some(policy), Some(uri), Some(headers), Some(signer)) = (policy, uri, headers, signer) else {
+            return Err(mistakes);
+        };
+        Ok(Self {
+            id: section.id().to_owned(),
+            uri,
+            headers,
+            signer,
+            retries: config.retries.unwrap_or(1),
+            limits,
+            policy,
+            net: tools.net.clone(),
+            clock: Arc::clone(&tools.clock),
+        })
     }
 
     fn request(&self, id: &str, body: &[u8]) -> HttpRequest {
@@ -181,8 +173,7 @@ impl PermissionProvider for Http {
 /// What every question carries; `None` if a value cannot stand in a header.
 fn headers(id: &str, auth_header: Option<&Secret>) -> Option<HeaderMap> {
     let json = HeaderValue::from_static("application/json");
-    let agent = HeaderValue::from_static(concat!("countersign/", env!("CARGO_PKG_VERSION")));
-    let mut headers = HeaderMap::from_iter([(CONTENT_TYPE, json.clone()), (ACCEPT, json), (USER_AGENT, agent)]);
+    let mut headers = HeaderMap::from_iter([(CONTENT_TYPE, json.clone()), (ACCEPT, json)]);
     headers.insert(PROVIDER, HeaderValue::from_str(id).ok()?);
     if let Some(secret) = auth_header {
         let mut value = HeaderValue::from_str(secret.reveal()).ok()?;

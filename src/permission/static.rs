@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use time::Duration;
 
-use super::common::{NOT_A_PERMISSION, NOT_A_USER, OUT_OF_BOUNDS, config_hash, section};
+use super::common::{NOT_A_PERMISSION, NOT_A_USER, OUT_OF_RANGE, config_hash, section};
 use super::{Ask, PermissionError, PermissionProvider, ProviderPolicy};
 use crate::config::{Mistake, Section};
 use crate::domain::email::Email;
@@ -52,7 +52,7 @@ impl Static {
     pub fn open(section: &Section, config: &StaticPermissions) -> Result<Self, Vec<Mistake>> {
         let mut mistakes = Vec::new();
         let hash = config_hash("static", config, &[]);
-        let policy = config.common().policy(section, Duration::milliseconds(50), hash, &mut mistakes);
+        let policy = config.common().policy(section, Duration::milliseconds(50), hash).map_err(|wrong| vec![wrong])?;
         for (key, lists) in [("roles", &config.roles), ("users", &config.users), ("deny", &config.deny)] {
             check_names(section, key, lists, &mut mistakes);
         }
@@ -112,7 +112,7 @@ fn check_names(section: &Section, key: &str, lists: &BTreeMap<String, Vec<String
     }
     for (who, names) in lists.iter().filter(|(_, names)| names.len() > MOST_NAMES) {
         let message = format!("`{who}` has {} names, expected at most {MOST_NAMES}", names.len());
-        mistakes.push(section.mistake_at(key, OUT_OF_BOUNDS, message));
+        mistakes.push(section.mistake_at(key, OUT_OF_RANGE, message));
     }
 }
 

@@ -6,5 +6,7 @@ mod mail;
 mod server;
 mod keys;
 mod config;
+mod extension;
 mod net;
+mod permission;
 mod stage;

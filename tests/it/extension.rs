@@ -1,0 +1,3 @@
+//! Who is told about new users, logins and logouts.
+
+mod outbox;

@@ -1,0 +1,148 @@
+//! Who may do what in a service: the chain and each kind of provider.
+
+mod answer;
+mod chain;
+mod http;
+mod r#static;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use time::{Duration, OffsetDateTime};
+use tokio::sync::Semaphore;
+
+use crate::domain::id::UserId;
+use crate::domain::permission::{Decision, Merge};
+use crate::domain::service::{Algorithm, Delivery, PermissionsFormat, Service, TokenFormat};
+use crate::domain::user::{Address, User};
+use crate::it::stage::clock::ManualClock;
+use crate::permission::chain::{Chain, ChainState, Question};
+use crate::permission::{Ask, OnError, PermissionError, PermissionProvider, ProviderPolicy};
+
+/// Ada, a member, with a verified address.
+pub fn ada() -> User {
+    User {
+        id: UserId::new(),
+        username: Some("ada".into()),
+        name: Some("Ada".into()),
+        avatar_url: None,
+        email: Some(Address { email: "ada@example.com".parse().unwrap(), verified: true }),
+        roles: vec!["member".into()],
+        groups: vec!["github:acme/core".into()],
+        locked_at: None,
+        created_at: OffsetDateTime::from_unix_timestamp(1_577_836_800).unwrap(),
+        version: 1,
+    }
+}
+
+/// A service with these permission providers.
+pub fn service(id: &str, permissions: &[&str]) -> Service {
+    Service {
+        id: id.into(),
+        name: id.into(),
+        homepage: None,
+        enabled: true,
+        audience: vec![format!("https://{id}.example.com")],
+        next_urls: Vec::new(),
+        next_delivery: Delivery::Query,
+        token_format: TokenFormat::Rfc9068,
+        cors_origins: Vec::new(),
+        access_token_ttl: Duration::minutes(15),
+        token_alg: Algorithm::ES256,
+        permissions: permissions.iter().map(|id| (*id).to_owned()).collect(),
+        merge: Merge::Union,
+        permissions_format: PermissionsFormat::List,
+        allowed_providers: Vec::new(),
+        allowed_roles: Vec::new(),
+        client_secret_hash: None,
+    }
+}
+
+pub fn question<'a>(service: &'a Service, user: &'a User) -> Question<'a> {
+    Question { service, user, provider: "github", ip: None }
+}
+
+pub fn policy() -> ProviderPolicy {
+    ProviderPolicy {
+        timeout: std::time::Duration::from_secs(5),
+        cache_ttl: Duration::seconds(60),
+        negative_ttl: Duration::seconds(5),
+        on_error: OnError::Deny,
+        stale_max_age: Duration::minutes(15),
+        breaker_failures: 3,
+        breaker_open_for: Duration::seconds(10),
+        vary: Vec::new(),
+        config_hash: 1,
+    }
+}
+
+/// What a scripted provider does next.
+#[derive(Clone)]
+pub enum Act {
+    Say(Decision),
+    Fail,
+    Hang,
+    /// Answers once the semaphore lets it.
+    Await(Arc<Semaphore>, Decision),
+}
+
+/// A provider that does what it is told and counts the calls.
+pub struct Scripted {
+    policy: ProviderPolicy,
+    act: Mutex<Act>,
+    calls: AtomicUsize,
+    previous: Mutex<Vec<String>>,
+}
+
+impl Scripted {
+    pub fn new(policy: ProviderPolicy, act: Act) -> Arc<Self> {
+        Arc::new(Self { policy, act: Mutex::new(act), calls: AtomicUsize::new(0), previous: Mutex::default() })
+    }
+
+    pub fn act(&self, act: Act) {
+        *self.act.lock().unwrap() = act;
+    }
+
+    pub fn calls(&self) -> usize {
+        self.calls.load(Ordering::SeqCst)
+    }
+
+    pub fn previous(&self) -> Vec<String> {
+        self.previous.lock().unwrap().clone()
+    }
+}
+
+#[async_trait]
+impl PermissionProvider for Scripted {
+    async fn permissions(&self, ask: &Ask<'_>) -> Result<Decision, PermissionError> {
+        self.calls.fetch_add(1, Ordering::SeqCst);
+        *self.previous.lock().unwrap() = ask.previous.keys().cloned().collect();
+        let act = self.act.lock().unwrap().clone();
+        match act {
+            Act::Say(decision) => Ok(decision),
+            Act::Fail => Err(PermissionError::Unreachable("scripted".into())),
+            Act::Hang => std::future::pending().await,
+            Act::Await(gate, decision) => {
+                let _permit = gate.acquire().await;
+                Ok(decision)
+            }
+        }
+    }
+
+    fn policy(&self) -> &ProviderPolicy {
+        &self.policy
+    }
+}
+
+pub fn allow(names: &[&str]) -> Decision {
+    Decision { permissions: names.iter().map(|name| ((*name).to_owned(), true)).collect(), ..Decision::default() }
+}
+
+/// A chain of these providers, named `a`, `b`, `c`.
+pub fn chain(clock: &Arc<ManualClock>, state: &Arc<ChainState>, providers: &[Arc<Scripted>]) -> Chain {
+    let named = ["a", "b", "c"].into_iter().zip(providers);
+    let named = named.map(|(id, provider)| (id.to_owned(), Arc::clone(provider) as Arc<dyn PermissionProvider>));
+    let clock = Arc::clone(clock);
+    Chain::of(named, Arc::clone(state), clock)
+}
