@@ -23,6 +23,23 @@ const FOR_EVER: &str = "public, max-age=31536000, immutable";
 #[derive(Debug, Clone)]
 pub struct Assets(Vec<Asset>);
 
+/// Where the footer leads.
+#[derive(Debug, Clone, Default)]
+pub struct Links {
+    /// Terms of use.
+    pub terms: Option<url::Url>,
+    /// What happens with data.
+    pub privacy: Option<url::Url>,
+    /// Where people find help.
+    pub support: Option<url::Url>,
+}
+
+impl From<&Login> for Links {
+    fn from(login: &Login) -> Self {
+        Self { terms: login.terms_url.clone(), privacy: login.privacy_url.clone(), support: login.support_url.clone() }
+    }
+}
+
 #[derive(Debug, Clone)]
 struct Asset {
     name: &'static str,
@@ -50,7 +67,7 @@ impl Assets {
     }
 
     /// What all pages share. `base` is the issuer's path without a trailing slash.
-    pub fn shell(&self, theme: &Theme, login: &Login, base: &str) -> Shell {
+    pub fn shell(&self, theme: &Theme, links: &Links, base: &str) -> Shell {
         let path =
             |name: &str| self.0.iter().find(|a| a.name == name).map(|a| format!("{base}/assets/{}/{name}", a.hash));
         let link = |url: &Option<url::Url>| url.as_ref().map(|url| Href::from(url.as_str()));
@@ -67,9 +84,9 @@ impl Assets {
                 ThemeMode::Dark => "dark",
             },
             lang: "en",
-            terms: link(&login.terms_url),
-            privacy: link(&login.privacy_url),
-            support: link(&login.support_url),
+            terms: link(&links.terms),
+            privacy: link(&links.privacy),
+            support: link(&links.support),
         }
     }
 

@@ -21,7 +21,7 @@ pub use login::{
     CheckMailPage, CodeForm, CodePage, LinkAccountsPage, LoginButton, LoginPage, MagicLinkForm, MagicLinkPage, Methods,
     OtherBrowser, PasswordForm, ResendForm,
 };
-pub use show::{Hidden, Href, Moment, Notice, NoticeKind, ServiceLink};
+pub use show::{Hidden, Href, Moment, Notice, ServiceLink};
 
 /// What all pages of one server have in common.
 #[derive(Debug, Clone)]

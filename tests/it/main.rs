@@ -9,4 +9,5 @@ mod config;
 mod extension;
 mod net;
 mod permission;
+mod pages;
 mod stage;

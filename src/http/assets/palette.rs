@@ -76,7 +76,9 @@ impl Shades {
 impl Colour {
     /// `None` unless it is written `#rrggbb`.
     pub fn parse(hex: &str) -> Option<Self> {
-        let digits = hex.strip_prefix('#').filter(|digits| digits.len() == 6 && digits.is_ascii())?;
+        let digits = hex
+            .strip_prefix('#')
+            .filter(|digits| digits.len() == 6 && digits.bytes().all(|b| b.is_ascii_hexdigit()))?;
         let byte = |at: usize| u8::from_str_radix(&digits[at..at + 2], 16).ok();
         Some(Self([byte(0)?, byte(2)?, byte(4)?]))
     }

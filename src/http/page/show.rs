@@ -145,11 +145,6 @@ impl Moment {
         self.0.format(format_description!("[hour]:[minute]:[second] UTC")).expect("all parts are in the value")
     }
 
-    /// `12:03 UTC`.
-    pub fn short_time(&self) -> String {
-        self.0.format(format_description!("[hour]:[minute] UTC")).expect("all parts are in the value")
-    }
-
     /// `1 January 2020, 12:03:30 UTC`.
     pub fn full(&self) -> String {
         self.0
