@@ -1,0 +1,80 @@
+//! Keys for everybody, health, the API's description, and what pages are dressed in.
+
+use axum::Router;
+use axum::extract::Path;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::Response;
+use axum::routing::get;
+use serde_json::json;
+
+use super::error::{Code, Error};
+use super::openapi;
+use super::server::Readiness;
+use super::site::{Running, Site};
+
+/// The routes of this area.
+pub fn router(readiness: Readiness) -> Router<Running> {
+    Router::new()
+        .route("/.well-known/jwks.json", get(jwks))
+        .route("/openapi.json", get(describe))
+        .route("/assets/{hash}/{name}", get(asset))
+        .route("/health/live", get(live))
+        .route("/health/ready", get(move |site: Site| ready(site, readiness.clone())))
+}
+
+/// All published keys (RFC 7517 §5).
+async fn jwks(site: Site, headers: HeaderMap) -> Result<Response, Error> {
+    let ring = site.app.house.ring.load();
+    let is_known = headers.get(IF_NONE_MATCH).is_some_and(|tag| tag.as_bytes() == ring.etag().as_bytes());
+    let mut response = Response::new(if is_known { String::new() } else { ring.jwks().to_owned() }.into());
+    if is_known {
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+    }
+    let age = site.app.settings.keys.jwks_max_age.whole_seconds();
+    let cache = format!("public, max-age={age}, stale-while-revalidate=86400");
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/jwk-set+json"));
+    headers.insert(CACHE_CONTROL, HeaderValue::try_from(cache).map_err(Error::internal)?);
+    headers.insert(ETAG, HeaderValue::try_from(ring.etag()).map_err(Error::internal)?);
+    headers.insert("access-control-allow-origin", HeaderValue::from_static("*"));
+    headers.insert("cross-origin-resource-policy", HeaderValue::from_static("cross-origin"));
+    Ok(response)
+}
+
+async fn describe() -> Response {
+    json_answer(StatusCode::OK, openapi::document())
+}
+
+async fn asset(site: Site, Path((hash, name)): Path<(String, String)>) -> Result<Response, Error> {
+    site.assets.answer(&hash, &name).ok_or_else(|| Code::NotFound.into())
+}
+
+/// The process answers.
+async fn live() -> Response {
+    json_answer(StatusCode::OK, json!({ "status": "ok" }).to_string())
+}
+
+/// The database answers, there are keys, and the server is not on its way out.
+async fn ready(site: Site, readiness: Readiness) -> Response {
+    let database = site.app.store().ping().await.is_ok();
+    let now = site.app.now();
+    let keys = site.app.house.ring.load().active(site.app.settings.keys.access_token_alg, now).is_some();
+    let serving = readiness.is_ready();
+    let is_ready = database && keys && serving;
+    let word = |ok: bool| if ok { "ok" } else { "failed" };
+    let body = json!({
+        "status": word(is_ready),
+        "checks": { "database": word(database), "keys": word(keys), "serving": word(serving) },
+    });
+    json_answer(if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, body.to_string())
+}
+
+fn json_answer(status: StatusCode, body: impl Into<String>) -> Response {
+    let mut response = Response::new(body.into().into());
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
