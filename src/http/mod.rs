@@ -5,5 +5,6 @@ pub mod error;
 pub mod face;
 pub mod fields;
 pub mod layers;
+pub mod origin;
 pub mod server;
 pub mod wire;
