@@ -146,6 +146,9 @@ fn is_unruly(c: char) -> bool {
 
 /// Unruly characters as JSON writes them: all of them lie in the basic plane, and in JSON text they stand in strings only.
 fn escaped(text: &str) -> String {
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return text.to_owned();
+    }
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         if is_unruly(c) {

@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, HeaderValue};
 use http_body_util::{BodyExt, LengthLimitError};
 use percent_encoding::percent_decode;
 use serde::de::value::{CowStrDeserializer, MapDeserializer};
-use serde::de::{self, DeserializeOwned, Deserializer, IntoDeserializer, Visitor};
+use serde::de::{self, DeserializeOwned, Deserializer, Expected, IntoDeserializer, Unexpected, Visitor};
 use serde::forward_to_deserialize_any;
 
 use super::error::{Code, Error};
@@ -134,8 +134,18 @@ pub fn read_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Error> {
     if holds_escaped_nul(text) {
         return Err(Error::bad_request("The body holds a NUL."));
     }
-    serde_json::from_str(text)
-        .map_err(|error| Error::bad_request(format!("The body is not what is expected: {error}.")))
+    serde_json::from_str(text).map_err(|error| Error::bad_request(unfit(&error)))
+}
+
+/// What is wrong, without repeating what was sent.
+fn unfit(error: &serde_json::Error) -> String {
+    let said = error.to_string();
+    let repeats = ["invalid type", "invalid value", "unknown variant"].iter().any(|start| said.starts_with(start));
+    if repeats {
+        let (line, column) = (error.line(), error.column());
+        return format!("A value is not what is expected, at line {line} column {column}.");
+    }
+    format!("The body is not what is expected: {said}.")
 }
 
 /// Whether a JSON string in the text holds `\u0000`.
@@ -189,6 +199,18 @@ struct Mismatch(String);
 impl de::Error for Mismatch {
     fn custom<M: std::fmt::Display>(message: M) -> Self {
         Self(format!("A parameter is not what is expected: {message}."))
+    }
+
+    fn invalid_type(_: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        Self(format!("A parameter is not {expected}."))
+    }
+
+    fn invalid_value(_: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        Self(format!("A parameter is not {expected}."))
+    }
+
+    fn unknown_variant(_: &str, expected: &'static [&'static str]) -> Self {
+        Self(format!("A parameter is none of {}.", expected.join(", ")))
     }
 
     fn missing_field(field: &'static str) -> Self {

@@ -16,6 +16,7 @@ pub mod limit;
 pub mod login;
 pub mod magic_link;
 pub mod page;
+pub mod origin;
 pub mod server;
 pub mod setup;
 pub mod site;

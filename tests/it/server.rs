@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use axum::Router;
 use axum::http::header::HeaderName;
-use axum::http::{HeaderMap, HeaderValue};
+use axum::http::{HeaderMap, HeaderValue, Method};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use serde::Deserialize;
@@ -22,6 +22,7 @@ use crate::http::error::{Code, Error};
 use crate::http::face::{self, ErrorView};
 use crate::http::fields::{Form, JsonOrForm, Query};
 use crate::http::layers::{Edge, RequestId, Rules};
+use crate::http::origin;
 use crate::http::server::{Limits, Readiness, Server};
 use crate::http::wire::Patience;
 
@@ -29,7 +30,7 @@ struct House {
     address: SocketAddr,
     readiness: Readiness,
     stop: watch::Sender<u32>,
-    served: JoinHandle<()>,
+    finished: JoinHandle<()>,
     gate: Arc<Notify>,
 }
 
@@ -84,6 +85,7 @@ fn routes(gate: Arc<Notify>) -> Router {
         .route("/either", post(async |JsonOrForm(name): JsonOrForm<Name>| name.name))
         .route("/panic", get(async || panic_now()))
         .route("/busy", get(async || Err::<(), _>(Error::new(Code::Busy).because(std::io::Error::other("hunter2")))))
+        .route("/big", get(async || vec![b'x'; 64 << 20]))
         .route("/health/live", get(async || "ok"))
         .route(
             "/gate",
@@ -109,7 +111,7 @@ impl House {
         let (stop, orders) = watch::channel(0);
         let readiness = Readiness::default();
         let ready = readiness.clone();
-        let served = tokio::spawn(async move {
+        let finished = tokio::spawn(async move {
             let stop = || {
                 let mut orders = orders.clone();
                 let before = *orders.borrow();
@@ -119,7 +121,7 @@ impl House {
             };
             server.serve(edge, limits, ready, stop).await;
         });
-        Self { address, readiness, stop, served, gate }
+        Self { address, readiness, stop, finished, gate }
     }
 
     async fn plain() -> Self {
@@ -434,6 +436,19 @@ async fn a_slow_body_ends_with_the_request_and_is_told_so() {
 }
 
 #[tokio::test]
+async fn who_asks_and_does_not_read_is_left() {
+    let patience = Patience { write: Duration::from_millis(100), ..limits().patience };
+    let house = House::open(rules(), Limits { patience, connections: 1, ..limits() }).await;
+    let mut deaf = house.connect().await;
+    deaf.write_all(b"GET /big HTTP/1.1\r\nHost: auth.example\r\n\r\n").await.unwrap();
+
+    let next = house.get("/").await;
+
+    assert!(next.ends_with("home"));
+    drop(deaf);
+}
+
+#[tokio::test]
 async fn stopping_lets_requests_finish_and_takes_no_more() {
     let house = House::plain().await;
     let mut wire = house.connect().await;
@@ -448,7 +463,7 @@ async fn stopping_lets_requests_finish_and_takes_no_more() {
     house.gate.notify_one();
 
     assert!(rest(&mut wire).await.ends_with("through"));
-    house.served.await.unwrap();
+    house.finished.await.unwrap();
 }
 
 #[tokio::test]
@@ -460,7 +475,7 @@ async fn stopping_does_not_wait_for_ever() {
 
     house.stop.send_modify(|told| *told += 1);
 
-    house.served.await.unwrap();
+    house.finished.await.unwrap();
     assert_eq!(rest(&mut wire).await, "");
 }
 
@@ -476,7 +491,7 @@ async fn being_told_twice_to_stop_is_being_told_to_hurry() {
     assert!(house.get("/").await.ends_with("home"), "still answering while the balancer notices");
     house.stop.send_modify(|told| *told += 1);
 
-    house.served.await.unwrap();
+    house.finished.await.unwrap();
 }
 
 #[tokio::test]
@@ -533,6 +548,9 @@ async fn bodies_are_read_only_as_what_they_say_to_be() {
     assert!(house.post("/either", JSON, r#"{"name":"ada","x":1}"#).await.ends_with("ada"));
     assert_eq!(status(&house.post("/either", JSON, r#"{"name":"a","name":"b"}"#).await), 400);
     assert_eq!(status(&house.post("/either", JSON, r#"{"name":"a\u0000"}"#).await), 400);
+    let wrong = house.post("/either", JSON, r#"{"name":"a","age":"hunter2"}"#).await;
+    assert!(status(&wrong) == 400 && !wrong.contains("hunter2"), "{wrong}");
+    assert_eq!(status(&house.post("/either", JSON, &"[".repeat(1000)).await), 400);
     assert_eq!(status(&house.post("/either", JSON, r#"{"name":"a\\u0000"}"#).await), 200);
     assert_eq!(status(&house.post("/either", "Content-Type: text/plain", r#"{"name":"a"}"#).await), 415);
     assert_eq!(status(&house.post("/either", "X: y", r#"{"name":"a"}"#).await), 415);
@@ -595,6 +613,31 @@ fn each_header_is_read_as_it_is_meant() {
         "2001:db8::1"
     );
     assert_eq!(seen("fd00::1", "forwarded", &["for=198.51.100.1, for=_hidden"], Forwarded), "fd00::1");
+}
+
+#[test]
+fn what_another_site_made_a_browser_send_is_refused() {
+    let passes = |method: Method, lines: &[(&'static str, &'static str)]| {
+        let mut headers = HeaderMap::new();
+        for (name, value) in lines {
+            headers.append(HeaderName::from_static(name), HeaderValue::from_static(value));
+        }
+        origin::check(&method, &headers, "https://auth.example").is_ok()
+    };
+
+    assert!(passes(Method::POST, &[("origin", "https://auth.example"), ("sec-fetch-site", "same-origin")]));
+    assert!(passes(Method::POST, &[("sec-fetch-site", "none")]));
+    assert!(passes(Method::POST, &[]));
+    assert!(passes(Method::GET, &[("sec-fetch-site", "cross-site")]));
+    for foreign in
+        ["null", "https://evil.example", "https://auth.example.evil", "http://auth.example", "https://auth.example:444"]
+    {
+        assert!(!passes(Method::POST, &[("origin", foreign)]), "{foreign}");
+    }
+    assert!(!passes(Method::POST, &[("origin", "https://auth.example"), ("origin", "https://evil.example")]));
+    assert!(!passes(Method::POST, &[("sec-fetch-site", "cross-site")]));
+    assert!(!passes(Method::POST, &[("sec-fetch-site", "same-site")]));
+    assert!(!passes(Method::DELETE, &[("origin", "https://evil.example")]));
 }
 
 #[test]
