@@ -73,7 +73,9 @@ pub struct GitHub {
 }
 
 fn open(section: &Section, tools: &Tools) -> Result<GitHub, Vec<crate::config::Mistake>> {
-    GitHub::new(section.read()?, section.id(), tools).map_err(|wrong| mistakes(section, wrong))
+    let mut config: Config = section.read()?;
+    config.ca_file = config.ca_file.map(|path| section.path_of(&path));
+    GitHub::new(config, section.id(), tools).map_err(|wrong| mistakes(section, wrong))
 }
 
 fn usual(asks_for_orgs: bool) -> Usual {

@@ -46,7 +46,9 @@ pub struct Google {
 }
 
 fn open(section: &Section, tools: &Tools) -> Result<Google, Vec<crate::config::Mistake>> {
-    Google::new(section.read()?, section.id(), tools).map_err(|wrong| mistakes(section, wrong))
+    let mut config: Config = section.read()?;
+    config.ca_file = config.ca_file.map(|path| section.path_of(&path));
+    Google::new(config, section.id(), tools).map_err(|wrong| mistakes(section, wrong))
 }
 
 impl Google {

@@ -71,7 +71,9 @@ pub struct OAuth2 {
 }
 
 fn open(section: &Section, tools: &Tools) -> Result<OAuth2, Vec<crate::config::Mistake>> {
-    OAuth2::new(section.read()?, section.id(), tools).map_err(|wrong| mistakes(section, wrong))
+    let mut config: Config = section.read()?;
+    config.ca_file = config.ca_file.map(|path| section.path_of(&path));
+    OAuth2::new(config, section.id(), tools).map_err(|wrong| mistakes(section, wrong))
 }
 
 impl OAuth2 {

@@ -47,6 +47,7 @@ upstream_config! {
         /// Accepted signature algorithms, whatever the upstream's metadata say. Default: RS256, ES256, EdDSA.
         id_token_algs: Option<Vec<Alg>>,
         /// How far the upstream's clock may be off, 0s to 5m. Default: 60s.
+        #[schemars(extend("x-min" = "0s", "x-max" = "5m"))]
         clock_skew: Option<Span>,
         /// Whether `"true"` counts as `true`. Default: false.
         string_booleans: Option<bool>,
@@ -63,7 +64,9 @@ pub struct Oidc {
 }
 
 fn open(section: &Section, tools: &Tools) -> Result<Oidc, Vec<crate::config::Mistake>> {
-    Oidc::new(section.read()?, section.id(), tools).map_err(|wrong| mistakes(section, wrong))
+    let mut config: Config = section.read()?;
+    config.ca_file = config.ca_file.map(|path| section.path_of(&path));
+    Oidc::new(config, section.id(), tools).map_err(|wrong| mistakes(section, wrong))
 }
 
 impl Oidc {

@@ -10,4 +10,5 @@ mod extension;
 mod net;
 mod permission;
 mod pages;
+mod provider;
 mod stage;

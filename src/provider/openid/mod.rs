@@ -78,9 +78,6 @@ impl Party {
             Ok(_) => wrongs.add("issuer", "an issuer has no query"),
             Err(_) => wrongs.add("issuer", "an https address is needed"),
         }
-        if !(Duration::ZERO..=Duration::minutes(5)).contains(&ways.skew) {
-            wrongs.add("clock_skew", "0s to 5m are possible");
-        }
         if ways.algs.is_empty() {
             wrongs.add("id_token_algs", "at least one algorithm is needed");
         }
