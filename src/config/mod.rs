@@ -1,15 +1,34 @@
 //! The file: read in two steps, so that every mistake keeps its place.
 
+mod check;
+mod fixed;
+mod include;
+mod later;
+mod load;
+mod raw;
+mod report;
+mod resolve;
+mod restart;
+mod schema;
 pub mod secret;
+mod section;
+mod service;
 pub mod settings;
+mod show;
+mod theme;
 pub mod units;
+mod value;
 
-use std::collections::BTreeMap;
 use std::ops::Range;
+use std::path::{Path, PathBuf};
 
-use serde::de::DeserializeOwned;
-
+pub use load::{Parsed, parse};
+pub use report::{Format, Report};
+pub use restart::restart_needed;
+pub use schema::{Kinds, schema};
 pub use secret::Secret;
+pub use section::Section;
+pub use show::show;
 pub use units::{Rate, Size, Span};
 
 /// Something wrong in the file, and where.
@@ -27,53 +46,58 @@ pub struct Mistake {
     pub help: Option<String>,
 }
 
-/// One table of the file, such as `[providers.google]`, with its place.
+impl Mistake {
+    fn new(code: &'static str, message: String, place: &value::Place) -> Self {
+        Self { code, message, file: place.file, span: place.start..place.end, help: None }
+    }
+
+    fn help(mut self, help: Option<String>) -> Self {
+        self.help = help;
+        self
+    }
+}
+
+/// A file to read, or its text.
 #[derive(Debug, Clone)]
-pub struct Section {
-    id: String,
-    kind: String,
-    file: usize,
-    header: Range<usize>,
-    table: toml::de::DeTable<'static>,
+pub struct Input {
+    name: String,
+    /// `None`: still to be read, from `path`.
+    text: Option<String>,
+    path: PathBuf,
 }
 
-impl Section {
-    /// The section's name: `google`.
-    pub fn id(&self) -> &str {
-        &self.id
+impl Input {
+    /// A file; it is read when it is parsed.
+    pub fn file(path: &Path) -> Self {
+        Self { name: path.display().to_string(), text: None, path: path.to_owned() }
     }
 
-    /// Its `kind`, or its name where none is written.
-    pub fn kind(&self) -> &str {
-        &self.kind
-    }
-
-    /// The section as the kind's own struct; every unknown key, wrong type and missing key is a mistake of its own.
-    pub fn read<C: DeserializeOwned + schemars::JsonSchema>(&self) -> Result<C, Vec<Mistake>> {
-        let _ = (&self.table, BTreeMap::<String, C>::new());
-        Err(vec![self.mistake("CS-C000", "not read".into())])
-    }
-
-    /// A mistake at the value of `key`, or at the header if the section has no such key.
-    pub fn mistake_at(&self, key: &str, code: &'static str, message: String) -> Mistake {
-        let span = self.table.get(key).map_or(self.header.clone(), toml::Spanned::span);
-        Mistake { code, message, file: self.file, span, help: None }
-    }
-
-    /// A mistake at the header.
-    pub fn mistake(&self, code: &'static str, message: String) -> Mistake {
-        Mistake { code, message, file: self.file, span: self.header.clone(), help: None }
+    /// A text that is not a file; its paths are relative to the working directory.
+    pub fn text(name: &str, text: &str) -> Self {
+        Self { name: name.to_owned(), text: Some(text.to_owned()), path: PathBuf::new() }
     }
 }
 
-impl Section {
-    /// The mistake of a section whose kind nobody knows.
-    pub fn unknown_kind<'a>(&self, known: impl Iterator<Item = &'a str>) -> Mistake {
-        let names: Vec<_> = known.map(|name| format!("`{name}`")).collect();
-        self.mistake_at(
-            "kind",
-            "CS-C002",
-            format!("unknown kind `{}`, expected one of {}", self.kind, names.join(", ")),
-        )
+/// A text that was read.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// As it is shown.
+    pub name: String,
+    /// All of it.
+    pub text: String,
+}
+
+/// What the file may take from outside itself.
+pub struct World<'a> {
+    /// The value of an environment variable.
+    pub env: &'a dyn Fn(&str) -> Option<String>,
+    /// The environment variables `COUNTERSIGN__…`, with their values; others do not matter.
+    pub overrides: Vec<(String, String)>,
+}
+
+impl World<'static> {
+    /// An empty environment.
+    pub fn none() -> Self {
+        Self { env: &|_| None, overrides: Vec::new() }
     }
 }

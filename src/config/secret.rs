@@ -33,6 +33,22 @@ impl schemars::JsonSchema for Secret {
     }
 
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "type": "string" })
+        let one = |key: &str, what: &str| {
+            serde_json::json!({
+                "type": "object",
+                "properties": { key: { "type": "string", "description": what } },
+                "required": [key],
+                "additionalProperties": false,
+            })
+        };
+        schemars::json_schema!({
+            "x-secret": true,
+            "anyOf": [
+                { "type": "string", "minLength": 1 },
+                one("env", "The environment variable that holds it."),
+                one("file", "The file that holds it; a newline at its end does not count."),
+                one("credential", "The systemd credential that holds it."),
+            ],
+        })
     }
 }

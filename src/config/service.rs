@@ -1,0 +1,182 @@
+//! Roles and services, and the plugged families, which stay closed here.
+
+use std::collections::BTreeSet;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use url::Url;
+
+use super::load::Loader;
+use super::raw;
+use super::section::{Section, nearest};
+use super::settings::{Server, Settings};
+use super::value::Node;
+use crate::domain::return_to::pattern_mistake;
+use crate::domain::service::{Algorithm, Delivery, Service};
+
+/// Roles that are there without being declared.
+const BUILT_IN: [&str; 2] = ["admin", "member"];
+
+/// The settings with their families.
+pub fn with_families(mut settings: Settings, loader: &mut Loader) -> Settings {
+    for section in loader.split.family("roles") {
+        loader.read_section::<raw::Role>(&section);
+        settings.roles.push(section.id().to_owned());
+    }
+    for role in BUILT_IN {
+        if !settings.roles.iter().any(|have| have == role) {
+            settings.roles.push(role.to_owned());
+        }
+    }
+    let known = Known::new(loader, &settings);
+    for section in loader.split.family("services") {
+        let raw = loader.read_section::<raw::Service>(&section);
+        check(&raw, &section, &known, &settings.server, loader);
+        settings.services.push(service(raw, section.id(), settings.keys.access_token_alg));
+    }
+    settings.providers = enabled("providers", loader);
+    settings.permissions = enabled("permissions", loader);
+    settings.extensions = enabled("extensions", loader);
+    settings
+}
+
+/// The sections that are not switched off.
+fn enabled(family: &str, loader: &mut Loader) -> Vec<Section> {
+    let mut sections = loader.split.family(family);
+    sections.retain_mut(|section| match section.table.take("enabled") {
+        None => true,
+        Some(entry) => match (&entry.value.node, entry.value.as_str()) {
+            (Node::Boolean(on), _) => *on,
+            (_, Some("true")) => true,
+            (_, Some("false")) => false,
+            _ => {
+                section.table.0.push(entry);
+                loader.wrong(section.mistake_at("enabled", "CS-C005", "`enabled` must be true or false".into()));
+                false
+            }
+        },
+    });
+    sections
+}
+
+/// The names a service may use.
+struct Known {
+    methods: BTreeSet<String>,
+    permissions: BTreeSet<String>,
+    roles: BTreeSet<String>,
+}
+
+impl Known {
+    fn new(loader: &Loader, settings: &Settings) -> Self {
+        let ids = |family| loader.split.family(family).into_iter().map(|section| section.id);
+        Self {
+            methods: ids("providers").chain(["password".to_owned(), "magic-link".to_owned()]).collect(),
+            permissions: ids("permissions").collect(),
+            roles: settings.roles.iter().cloned().collect(),
+        }
+    }
+}
+
+fn check(raw: &raw::Service, section: &Section, known: &Known, server: &Server, loader: &mut Loader) {
+    names(section, "permissions", "CS-C061", "permission provider", &raw.permissions, &known.permissions, loader);
+    names(section, "allowed_roles", "CS-C062", "role", &raw.allowed_roles, &known.roles, loader);
+    names(section, "allowed_providers", "CS-C063", "provider", &raw.allowed_providers, &known.methods, loader);
+    for (index, pattern) in raw.next_urls.iter().enumerate() {
+        if let Some(why) = pattern_mistake(pattern, !server.is_dev) {
+            let message = format!("`{pattern}` cannot stand in `next_urls`: {why}");
+            loader.wrong(section.mistake_in("next_urls", index, "CS-C060", message));
+        }
+    }
+    for (index, origin) in raw.cors_origins.iter().enumerate() {
+        if let Some(why) = origin_mistake(origin, server.is_dev) {
+            let message = format!("`{origin}` cannot stand in `cors_origins`: {why}");
+            loader.wrong(section.mistake_in("cors_origins", index, "CS-C064", message));
+        }
+    }
+    if raw.next_delivery == Delivery::Code && !section.says("client_secret") {
+        let message = "`next_delivery = \"code\"` needs a `client_secret`, which redeems the code".to_owned();
+        loader.wrong(section.mistake_at("next_delivery", "CS-C065", message));
+    }
+    if let Some(secret) = raw.client_secret.as_ref().map(|secret| secret.reveal().len())
+        && !server.is_dev
+        && (1..16).contains(&secret)
+    {
+        let message = "`client_secret` needs at least 16 characters".to_owned();
+        loader.wrong(section.mistake_at("client_secret", "CS-C066", message));
+    }
+    if raw.homepage.as_deref().is_some_and(|text| !is_web(text)) {
+        loader.wrong(section.mistake_at("homepage", "CS-C067", "`homepage` is not a web address".into()));
+    }
+    if raw.name.as_deref().is_some_and(|name| name.trim().is_empty() || name.chars().count() > 60) {
+        loader.wrong(section.mistake_at("name", "CS-C067", "`name` has 1 to 60 characters".into()));
+    }
+    if let Some(index) = raw.audience.iter().position(String::is_empty) {
+        loader.wrong(section.mistake_in("audience", index, "CS-C067", "an audience cannot be empty".into()));
+    }
+}
+
+pub(super) fn names(
+    section: &Section,
+    key: &str,
+    code: &'static str,
+    what: &str,
+    used: &[String],
+    known: &BTreeSet<String>,
+    loader: &mut Loader,
+) {
+    for (index, name) in used.iter().enumerate().filter(|(_, name)| !known.contains(*name)) {
+        let near = nearest(name, known.iter().map(String::as_str));
+        let help = near.map_or_else(
+            || match known.len() {
+                0 => format!("there is no {what} in this file"),
+                _ => {
+                    format!("known are {}", known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "))
+                }
+            },
+            |name| format!("did you mean `{name}`?"),
+        );
+        let mistake = section.mistake_in(key, index, code, format!("there is no {what} `{name}`"));
+        loader.wrong(mistake.help(Some(help)));
+    }
+}
+
+fn is_web(text: &str) -> bool {
+    Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.host().is_some())
+}
+
+fn origin_mistake(text: &str, is_dev: bool) -> Option<&'static str> {
+    if text.contains('*') {
+        return Some("answers go with cookies, so every origin is written out");
+    }
+    let Ok(url) = Url::parse(text) else { return Some("write an origin such as `https://app.example.com`") };
+    if url.origin().ascii_serialization() != text {
+        return Some("write scheme, host and port only, in lower case, without a slash at the end");
+    }
+    let plain = url.scheme() == "http" && !is_dev && !super::fixed::is_loopback(&url);
+    plain.then_some("its scheme must be https; http is for loopback only")
+}
+
+fn service(raw: raw::Service, id: &str, inherited: Algorithm) -> Service {
+    let secret = raw.client_secret.as_ref().filter(|secret| !secret.reveal().is_empty());
+    Service {
+        id: id.to_owned(),
+        name: raw.name.unwrap_or_else(|| id.to_owned()),
+        homepage: raw.homepage,
+        enabled: raw.enabled,
+        audience: if raw.audience.is_empty() { vec![id.to_owned()] } else { raw.audience },
+        next_urls: raw.next_urls,
+        next_delivery: raw.next_delivery,
+        token_format: raw.token_format,
+        cors_origins: raw.cors_origins,
+        access_token_ttl: raw.access_token_ttl.0,
+        token_alg: raw.token_alg.or(inherited),
+        permissions: raw.permissions,
+        merge: raw.permissions_merge,
+        permissions_format: raw.permissions_format,
+        allowed_providers: raw.allowed_providers,
+        allowed_roles: raw.allowed_roles,
+        client_secret_hash: secret.map(|secret| {
+            let hash = digest(&SHA256, secret.reveal().as_bytes());
+            hash.as_ref().try_into().expect("SHA-256 has 32 bytes")
+        }),
+    }
+}
