@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use axum::http::header::{CONTENT_TYPE, USER_AGENT};
+use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderValue, Method, Uri};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -93,28 +93,27 @@ impl Webhook {
     pub fn open(section: &Section, config: WebhookSection, tools: &Tools) -> Result<Self, Vec<Mistake>> {
         let WebhookSection { events, url, secret, timeout, retry_for, fields, allow_private } = config;
         let mut mistakes = Vec::new();
-        let mut mistake = |key: &str, code, message: &str| mistakes.push(section.mistake_at(key, code, message.into()));
-        let timeout = timeout.map_or(Duration::seconds(5), |span| span.0);
-        let retry_for = retry_for.map_or(Duration::hours(24), |span| span.0);
+        let mut mistake = |key: &str, code, message: String| mistakes.push(section.mistake_at(key, code, message));
         if events.is_empty() {
-            mistake("events", OUT_OF_RANGE, "`events` names no event");
+            mistake("events", OUT_OF_RANGE, "`events` names no event".into());
         }
-        let uri =
-            check_url(&url, allow_private, tools.is_dev).map_err(|reason| mistake("url", NOT_CALLABLE, reason)).ok();
+        let timeout = timeout.map_or(Duration::seconds(5), |span| span.0).unsigned_abs();
+        let limits = Limits { deadline: Some(timeout), body: Some(LONGEST_ANSWER), allow_private, ..Limits::default() };
+        let uri = check_url(&url, &limits).map_err(|reason| mistake("url", NOT_CALLABLE, format!("`url`: {reason}")));
         let signer = Signer::new(&secret)
-            .map_err(|bad| mistake("secret", NOT_A_USABLE_SECRET, &format!("`secret`: {bad}")))
-            .ok();
-        let limits = Limits {
-            deadline: Some(timeout.unsigned_abs()),
-            body: Some(LONGEST_ANSWER),
-            allow_private,
-            extra_ca: None,
-        };
-        let (net, clock) = (tools.net.clone(), Arc::clone(&tools.clock));
-        match (uri, signer, mistakes.is_empty()) {
-            (Some(uri), Some(signer), true) => Ok(Self { events, uri, signer, retry_for, fields, limits, net, clock }),
-            _ => Err(mistakes),
-        }
+            .map_err(|reason| mistake("secret", NOT_A_USABLE_SECRET, format!("`secret`: {reason}")));
+        let (Ok(uri), Ok(signer), true) = (uri, signer, mistakes.is_empty()) else { return Err(mistakes) };
+        let retry_for = retry_for.map_or(Duration::hours(24), |span| span.0);
+        Ok(Self {
+            events,
+            uri,
+            signer,
+            retry_for,
+            fields,
+            limits,
+            net: tools.net.clone(),
+            clock: Arc::clone(&tools.clock),
+        })
     }
 
     fn data(&self, event: &Event<'_>) -> Map<String, Value> {
@@ -155,7 +154,6 @@ impl Extension for Webhook {
         *request.uri_mut() = self.uri.clone();
         let headers = request.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        headers.insert(USER_AGENT, HeaderValue::from_static(concat!("countersign/", env!("CARGO_PKG_VERSION"))));
         self.signer.sign(headers, &delivery.id, self.clock.now(), &body);
         *request.body_mut() = body;
         let sent = self.net.send(request, &self.limits).await;

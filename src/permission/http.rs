@@ -78,7 +78,9 @@ impl Http {
         let most = config.max_response.map_or(64 * 1024, |size| size.0);
         let limits =
             Limits { body: usize::try_from(most).ok(), allow_private: config.allow_private, ..Limits::default() };
-        let uri = check_url(&config.url, &limits).map_err(|reason| mistake("url", NOT_CALLABLE, reason.into())).ok();
+        let uri = check_url(&config.url, &limits)
+            .map_err(|reason| mistake("url", NOT_CALLABLE, format!("`url`: {reason}")))
+            .ok();
         let headers = headers(section.id(), config.auth_header.as_ref());
         if headers.is_none() {
             mistake("auth_header", NOT_A_USABLE_SECRET, "`auth_header` cannot stand in a header".into());
