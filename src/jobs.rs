@@ -1,1 +1,73 @@
-//! x
+//! What happens by itself: deliveries, key rotation, clean-up, and noting which sessions are used.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::app::App;
+use crate::http::site::Running;
+use crate::store::keys;
+
+/// How often the outbox is looked at when nobody rings.
+const DELIVER: Duration = Duration::from_secs(5);
+/// How often used sessions are written down.
+const TOUCH: Duration = Duration::from_secs(10);
+/// How often keys are rotated where due, and read anew where another process rotated them.
+const KEYS: Duration = Duration::from_secs(60);
+/// How often what is past its time goes.
+const SWEEP: Duration = Duration::from_secs(300);
+
+/// Starts all jobs; they end with the process.
+pub fn start(running: &Running) {
+    every(TOUCH, running, async |app: App| app.store().write_touched().await.map_err(log_store));
+    every(KEYS, running, async |app: App| rotate(&app).await);
+    every(SWEEP, running, async |app: App| app.store().sweep().await.map(|_| ()).map_err(log_store));
+    let running = running.clone();
+    tokio::spawn(async move {
+        let mut tick = interval(DELIVER);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let parcels = Arc::clone(&running.now().app.house.parcels);
+        loop {
+            tokio::select! {
+                _ = tick.tick() => {}
+                () = parcels.notified() => {}
+            }
+            while running.now().app.deliver_due().await.map_err(log_store).is_ok_and(|tried| tried > 0) {}
+        }
+    });
+}
+
+/// Runs the job again and again, with the app that is running then.
+fn every<F>(period: Duration, running: &Running, job: impl Fn(App) -> F + Send + 'static)
+where
+    F: Future<Output = Result<(), ()>> + Send,
+{
+    let running = running.clone();
+    tokio::spawn(async move {
+        let mut tick = interval(period);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        tick.tick().await;
+        loop {
+            tick.tick().await;
+            let _ = job(running.now().app.clone()).await;
+        }
+    });
+}
+
+/// Rotates what is due and takes the keys as they are now.
+pub async fn rotate(app: &App) -> Result<(), ()> {
+    let ring = keys::ensure(app.store().write(), &app.house.master, &app.key_policy(), app.now()).await;
+    match ring {
+        Ok(ring) => app.house.ring.store(Arc::new(ring)),
+        Err(error) => {
+            tracing::error!(error = &error as &dyn std::error::Error, "the signing keys could not be looked after")
+        }
+    }
+    Ok(())
+}
+
+fn log_store(error: crate::store::StoreError) {
+    tracing::error!(error = &error as &dyn std::error::Error, "a job failed; it will be tried again");
+}

@@ -2,12 +2,12 @@
 
 use super::{AccountError, Accounts, Way};
 use crate::account::password::Checked;
+use crate::config::settings::Signup;
 use crate::domain::email::{Email, VerifiedEmail};
 use crate::domain::id::UserId;
 use crate::domain::identity::Identity;
 use crate::domain::linking::{Facts, LinkPolicy, Verdict, decide};
 use crate::domain::user::{User, Username};
-use crate::config::settings::Signup;
 use crate::extension::EventKind;
 use crate::store::users::{self, NewUser, Profile};
 use crate::store::{StoreError, Tx, sessions};
@@ -146,7 +146,12 @@ impl Accounts {
     }
 
     /// Signs in with an address or username and a password. `None` for everything that is not right: no such account, no password, a wrong one, a locked account. The work done is the same.
-    pub async fn arrive_by_password(&self, name: &str, password: &str, way: Way<'_>) -> Result<Option<User>, AccountError> {
+    pub async fn arrive_by_password(
+        &self,
+        name: &str,
+        password: &str,
+        way: Way<'_>,
+    ) -> Result<Option<User>, AccountError> {
         let user = match name.parse::<Email>() {
             Ok(email) => self.store.user_by_email(&email).await?,
             Err(_) => self.store.user_by_username(name).await?,
@@ -204,8 +209,11 @@ impl Accounts {
         let mut groups: Vec<String> = others.chain(&identity.groups).cloned().collect();
         groups.sort();
         groups.dedup();
-        let profile =
-            Profile { name: identity.name.clone(), avatar_url: identity.avatar_url.as_ref().map(ToString::to_string), groups };
+        let profile = Profile {
+            name: identity.name.clone(),
+            avatar_url: identity.avatar_url.as_ref().map(ToString::to_string),
+            groups,
+        };
         users::refresh(db, user, &profile, now).await?;
         let first = user.email.is_none().then_some(identity.email.as_ref()).flatten();
         if let Some(email) = first

@@ -16,7 +16,7 @@ use crate::config::settings::Login;
 use crate::domain::id::{SessionId, UserId};
 use crate::domain::user::User;
 use crate::extension::{Event, EventKind, Extension, delivery};
-use crate::keys::sealed::Master;
+use crate::keys::Master;
 use crate::plugin::Registry;
 use crate::store::{Store, StoreError, Tx, outbox, sessions, users};
 
@@ -128,13 +128,7 @@ impl Accounts {
     }
 
     /// Puts one telling for each extension that listens into the outbox, in the transaction of the change.
-    async fn tell(
-        &self,
-        db: &Tx,
-        kind: EventKind,
-        user: &User,
-        way: Way<'_>,
-    ) -> Result<(), StoreError> {
+    async fn tell(&self, db: &Tx, kind: EventKind, user: &User, way: Way<'_>) -> Result<(), StoreError> {
         let at = OffsetDateTime::from_unix_timestamp(self.store.now()).unwrap_or(OffsetDateTime::UNIX_EPOCH);
         let event = Event { kind, user, method: way.method, service: way.service, at };
         for telling in delivery::tellings(&self.told, &event) {

@@ -50,13 +50,9 @@ pub enum Unfit {
 impl Hasher {
     /// A hasher with the parameters of the file.
     pub fn new(settings: &settings::Password) -> Self {
-        let params = Params::new(
-            settings.argon2_memory_kib,
-            settings.argon2_iterations,
-            settings.argon2_parallelism,
-            None,
-        )
-        .expect("the ranges of the file lie within argon2's own");
+        let params =
+            Params::new(settings.argon2_memory_kib, settings.argon2_iterations, settings.argon2_parallelism, None)
+                .expect("the ranges of the file lie within argon2's own");
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
         let nobody = hash_with(&argon2, "correct horse battery staple");
         Self {

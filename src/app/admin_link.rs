@@ -36,14 +36,15 @@ impl App {
     pub async fn open_admin_link(&self, token: &str) -> Result<Option<Attempt>, StoreError> {
         let attempt = self.door.open(token, Carrier::Mail).filter(|attempt| attempt.method == METHOD);
         let Some(attempt) = attempt else { return Ok(None) };
-        let void = self.door.is_spent(&attempt).await? || (!by_command(&attempt) && self.store().anybody_has_role(ADMIN).await?);
+        let void = self.door.is_spent(&attempt).await?
+            || (!by_command(&attempt) && self.store().anybody_has_role(ADMIN).await?);
         Ok((!void).then_some(attempt))
     }
 
     /// `true` for the one who came first.
     pub async fn spend_admin_link(&self, attempt: &Attempt) -> Result<bool, StoreError> {
-        let is_first = by_command(attempt)
-            || spent::spend(self.store().write(), FIRST, self.store().now() + FOR_GOOD).await?;
+        let is_first =
+            by_command(attempt) || spent::spend(self.store().write(), FIRST, self.store().now() + FOR_GOOD).await?;
         Ok(is_first && self.door.spend(attempt).await?)
     }
 }

@@ -92,7 +92,12 @@ impl App {
     }
 
     /// A token for a user who is not here: for `permission test`, which only shows it.
-    pub fn sample_token(&self, service: &Service, user: crate::domain::user::User, granted: &Granted) -> Result<String, TokenError> {
+    pub fn sample_token(
+        &self,
+        service: &Service,
+        user: crate::domain::user::User,
+        granted: &Granted,
+    ) -> Result<String, TokenError> {
         let live = Live::sample(SessionId::new(), user, self.now());
         self.service_token(service, &live, granted)
     }

@@ -1,6 +1,7 @@
 //! A broker put together from one version of the file. It never changes; a reload puts another in its place.
 
 mod admin_link;
+pub mod boot;
 mod issue;
 mod post;
 mod tokens;
@@ -21,13 +22,13 @@ use crate::clock::Clock;
 use crate::config::Mistake;
 use crate::config::settings::Settings;
 use crate::domain::id::SessionId;
+use crate::domain::return_to::ReturnTo;
 use crate::domain::service::Service;
 use crate::extension::{self, Extension};
-use crate::keys::{KeyError, KeyRing, Master};
 use crate::keys::login::LoginKey;
 use crate::keys::schedule::Policy;
+use crate::keys::{KeyError, KeyRing, Master};
 use crate::login::{Door, Next};
-use crate::domain::return_to::ReturnTo;
 use crate::mail::Mailer;
 use crate::net::Net;
 use crate::permission::chain::{Chain, ChainState};
@@ -118,7 +119,12 @@ impl Plugged {
 
 impl App {
     /// Puts the parts together.
-    pub fn new(settings: Settings, plugged: Plugged, mailer: Option<Arc<dyn Mailer>>, house: House) -> Result<Self, KeyError> {
+    pub fn new(
+        settings: Settings,
+        plugged: Plugged,
+        mailer: Option<Arc<dyn Mailer>>,
+        house: House,
+    ) -> Result<Self, KeyError> {
         let issuer = settings.server.issuer.as_str().trim_end_matches('/').to_owned();
         let login_key = LoginKey::new(&house.master, &issuer, settings.session.login_token_ttl)?;
         let extensions = Arc::new(plugged.extensions);
@@ -127,7 +133,18 @@ impl App {
         let door = Door::new(house.master.clone(), house.store.clone());
         let chain = Chain::new(&plugged.permissions, house.chain_state.clone(), house.clock.clone());
         let providers = plugged.providers;
-        Ok(Self(Arc::new(Parts { settings, house, issuer, login_key, accounts, door, providers, chain, extensions, mailer })))
+        Ok(Self(Arc::new(Parts {
+            settings,
+            house,
+            issuer,
+            login_key,
+            accounts,
+            door,
+            providers,
+            chain,
+            extensions,
+            mailer,
+        })))
     }
 
     /// Now.

@@ -66,7 +66,8 @@ impl App {
 
     /// The login token a code stands for; `None` if the code is another service's, late, spent, or its session is over.
     pub async fn redeem(&self, text: &str, service: &str) -> Result<Option<Redeemed>, StoreError> {
-        let opened = text.split_once('.').and_then(|(id, sealed)| Some((id, self.house.master.open(CODE, id, sealed)?)));
+        let opened =
+            text.split_once('.').and_then(|(id, sealed)| Some((id, self.house.master.open(CODE, id, sealed)?)));
         let Some((id, plain)) = opened else { return Ok(None) };
         let Ok(code) = serde_json::from_slice::<Code>(&plain) else { return Ok(None) };
         if code.service != service || self.now().unix_timestamp() >= code.expires_at {

@@ -16,7 +16,9 @@ use super::error::{Code, Error};
 use super::fields::Form;
 use super::finish::see_other;
 use super::login::has_admin;
-use super::page::{AccountPage, Hidden, Href, LogoutPage, Moment, Page, ServiceLink, SessionRow, ShownAddress, SignedOutPage};
+use super::page::{
+    AccountPage, Hidden, Href, LogoutPage, Moment, Page, ServiceLink, SessionRow, ShownAddress, SignedOutPage,
+};
 use super::site::{Running, Site};
 use crate::app::may_enter;
 use crate::domain::id::SessionId;
@@ -50,13 +52,17 @@ async fn account(site: Site, browser: Browser) -> Result<Response, Error> {
         is_this: session.id == live.id,
     });
     let user = &live.user;
-    let services = site.app.settings.services.iter().filter(|service| service.enabled && may_enter(service, &user.roles));
+    let services =
+        site.app.settings.services.iter().filter(|service| service.enabled && may_enter(service, &user.roles));
     let page = AccountPage {
         shell: Arc::clone(&site.shell),
         notice: None,
         name: user.shown_name(),
         username: user.username.clone(),
-        address: user.email.as_ref().map(|email| ShownAddress { address: email.email.to_string(), verified: email.verified }),
+        address: user
+            .email
+            .as_ref()
+            .map(|email| ShownAddress { address: email.email.to_string(), verified: email.verified }),
         signed_in_with: method_name(&site, &live.method),
         signed_in_at: Moment::from(live.auth_time),
         services: services
@@ -88,7 +94,11 @@ struct EndFields {
     session: String,
 }
 
-async fn end_session(State(running): State<Running>, browser: Browser, Form(fields): Form<EndFields>) -> Result<Response, Error> {
+async fn end_session(
+    State(running): State<Running>,
+    browser: Browser,
+    Form(fields): Form<EndFields>,
+) -> Result<Response, Error> {
     let site = running.now();
     let live = changer(&browser, &fields.csrf).await?;
     let session = SessionId::from_str(&fields.session).map_err(|_| Code::NotFound)?;
@@ -104,7 +114,11 @@ struct CsrfField {
     csrf: String,
 }
 
-async fn end_others(State(running): State<Running>, browser: Browser, Form(fields): Form<CsrfField>) -> Result<Response, Error> {
+async fn end_others(
+    State(running): State<Running>,
+    browser: Browser,
+    Form(fields): Form<CsrfField>,
+) -> Result<Response, Error> {
     let site = running.now();
     let live = changer(&browser, &fields.csrf).await?;
     site.app.accounts.sign_out_everywhere(&live.user, Some(live.id)).await?;
@@ -138,7 +152,11 @@ struct LogoutFields {
     scope: Option<String>,
 }
 
-async fn logout(State(running): State<Running>, mut browser: Browser, Form(fields): Form<LogoutFields>) -> Result<Response, Error> {
+async fn logout(
+    State(running): State<Running>,
+    mut browser: Browser,
+    Form(fields): Form<LogoutFields>,
+) -> Result<Response, Error> {
     let site = running.now();
     browser.check_csrf(&fields.csrf)?;
     let everywhere = fields.scope.as_deref() == Some("everywhere");

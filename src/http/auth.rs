@@ -12,6 +12,7 @@ use axum::routing::{get, post};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
+use tower_sessions::SessionManagerLayer;
 
 use super::browser::Browser;
 use super::client::ClientIp;
@@ -25,11 +26,14 @@ use crate::account::{Renamed, rename};
 use crate::app::Refusal;
 use crate::domain::service::Service;
 use crate::keys::{is_equal, sha256};
+use crate::store::sessions::Sessions;
 use answers::{Authorized, Checked, NoPermissions, Offered, PublicProfile, Resolved, SignedIn, Updated, answer};
 
 /// The routes of this area.
-pub fn router(running: &Running) -> Router<Running> {
-    Router::new()
+/// Only logout looks at the session cookie: all else is for callers who hold a token.
+pub fn router(running: &Running, session: SessionManagerLayer<Sessions>) -> Router<Running> {
+    let with_cookie = Router::new().route("/auth/logout", post(logout)).layer(session);
+    with_cookie
         .route("/auth/check", get(check))
         .route("/auth/authorize", get(authorize))
         .route("/auth/update", post(update))
@@ -37,7 +41,6 @@ pub fn router(running: &Running) -> Router<Running> {
         .route("/auth/resolve", get(resolve))
         .route("/auth/get_profile", get(get_profile))
         .route("/auth/token", post(token))
-        .route("/auth/logout", post(logout))
         .layer(axum::middleware::from_fn_with_state(running.clone(), cors::layer))
 }
 
@@ -117,7 +120,9 @@ async fn authorize(
     let (Some(token), Some(id)) = (token, query.service.filter(|id| !id.is_empty())) else {
         return Ok(answer(&NoPermissions::default()));
     };
-    let Some((live, _)) = site.app.session_of_token(&token).await? else { return Ok(answer(&NoPermissions::default())) };
+    let Some((live, _)) = site.app.session_of_token(&token).await? else {
+        return Ok(answer(&NoPermissions::default()));
+    };
     let service = site.app.service(&id).ok_or(Code::ServiceUnknown)?;
     let issued = site.app.issue(service, &live, ip.map(|ip| ip.0.0)).await.map_err(refused)?;
     Ok(answer(&Authorized {
@@ -157,7 +162,9 @@ async fn update(
     }
     let failed = |error| Ok(answer(&Updated::failed(error)));
     let Some(token) = bearer(&headers, query.jwt.or(body.jwt))? else { return failed("No token") };
-    let Ok(claims) = site.app.login_key.verify_login(&token, site.app.now()) else { return failed("Not authenticated") };
+    let Ok(claims) = site.app.login_key.verify_login(&token, site.app.now()) else {
+        return failed("Not authenticated");
+    };
     let Some(live) = site.app.live(claims.sid).await?.filter(|live| live.user.id == claims.sub) else {
         let is_gone = site.app.store().user(claims.sub).await?.is_none();
         return failed(if is_gone { "Unknown User" } else { "Not authenticated" });

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use axum::extract::FromRequestParts;
 use axum::http::header::{COOKIE, SET_COOKIE, USER_AGENT};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue};
+use axum::http::{HeaderMap, HeaderValue, Method};
 use axum::response::Response;
 use axum_extra::extract::cookie::{Cookie, SameSite};
 use tower_sessions::Session;
 
 use super::client::ClientIp;
 use super::error::{Code, Error};
+use super::origin;
 use super::site::{Running, Site};
 use crate::keys::random_token;
 use crate::login::door::{Attempt, Carrier};
@@ -57,8 +58,12 @@ impl FromRequestParts<Running> for Browser {
         Ok(Self {
             is_new: id.is_none(),
             id: id.unwrap_or_else(random_token),
-            is_same_site: is_same_site(&parts.headers, &site),
-            user_agent: parts.headers.get(USER_AGENT).and_then(|value| value.to_str().ok()).map(|text| text.chars().take(300).collect()),
+            is_same_site: origin::check(&Method::POST, &parts.headers, &own_origin(&site)).is_ok(),
+            user_agent: parts
+                .headers
+                .get(USER_AGENT)
+                .and_then(|value| value.to_str().ok())
+                .map(|text| text.chars().take(300).collect()),
             ip: parts.extensions.get::<ClientIp>().map(|ip| ip.0),
             cookies,
             session,
@@ -102,11 +107,8 @@ impl Browser {
 
     /// The session, if somebody is signed in here and may be.
     pub async fn visitor(&self) -> Result<Option<Arc<Live>>, Error> {
-        let signed_in: Option<SignedIn> = self
-            .session
-            .get(SIGNED_IN)
-            .await
-            .map_err(|error| Error::new(Code::DatabaseUnavailable).because(error))?;
+        let signed_in: Option<SignedIn> =
+            self.session.get(SIGNED_IN).await.map_err(|error| Error::new(Code::DatabaseUnavailable).because(error))?;
         let Some(signed_in) = signed_in else { return Ok(None) };
         Ok(self.site.app.live(signed_in.session).await?.filter(|live| live.user.id == signed_in.user))
     }
@@ -222,6 +224,10 @@ fn is_https(site: &Site) -> bool {
     site.app.settings.server.issuer.scheme() == "https"
 }
 
+fn own_origin(site: &Site) -> String {
+    site.app.settings.server.issuer.origin().ascii_serialization()
+}
+
 /// The full name of one of our cookies: with `__Host-` over https.
 fn cookie_name(site: &Site, name: &str) -> String {
     let prefix = if is_https(site) { "__Host-" } else { "" };
@@ -243,26 +249,11 @@ fn cookies_of(headers: &HeaderMap) -> Vec<(String, String)> {
         .collect()
 }
 
-/// Whether a change may be meant by whoever sits at the browser: browsers say where a request comes from (Fetch §3.2,
-/// Fetch Metadata §2). What says nothing is not a browser. Our pages send no referrer, so their forms come with `Origin: null`;
-/// then the fetch metadata has to say that it was us.
-fn is_same_site(headers: &HeaderMap, site: &Site) -> bool {
-    let ours = site.app.settings.server.issuer.origin().ascii_serialization();
-    let fetch = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
-    let origin = headers.get("origin").map(HeaderValue::as_bytes);
-    match (fetch, origin) {
-        (None, None) => true,
-        (None, Some(origin)) => origin == ours.as_bytes(),
-        (Some(fetch), origin) => {
-            matches!(fetch, b"same-origin" | b"none") && origin.is_none_or(|origin| origin == b"null" || origin == ours.as_bytes())
-        }
-    }
-}
-
 /// A browser and a system by the names people know; the sort of guess that is good enough for a list.
 pub fn device(user_agent: Option<&str>) -> String {
     let Some(text) = user_agent else { return "An unknown browser".into() };
-    let first = |known: &[(&str, &'static str)]| known.iter().find(|(mark, _)| text.contains(mark)).map(|(_, name)| *name);
+    let first =
+        |known: &[(&str, &'static str)]| known.iter().find(|(mark, _)| text.contains(mark)).map(|(_, name)| *name);
     let browser = first(&[
         ("Edg/", "Edge"),
         ("OPR/", "Opera"),

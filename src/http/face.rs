@@ -1,6 +1,7 @@
 //! One error, three faces: problem (what `Error` is by itself), page, and RFC 6749 §5.2.
 
 use std::future::{Ready, ready};
+use std::sync::Arc;
 
 use axum::http::header::{CONTENT_TYPE, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
@@ -24,11 +25,19 @@ pub struct ErrorView {
 }
 
 /// Draws an error page; the status and the headers every error has are added to what it returns.
-pub type Draw = fn(&ErrorView) -> Response;
+pub type Draw = Arc<dyn Fn(&ErrorView) -> Response + Send + Sync>;
 
 /// Shows the area's errors as pages: `.layer(map_response(face::page(draw)))`.
 pub fn page(draw: Draw) -> impl Fn(Response) -> Ready<Response> + Clone + Send + Sync + 'static {
-    move |response| ready(redraw(response, |error| draw(&ErrorView::of(error))))
+    move |response| ready(draw_page(response, &draw))
+}
+
+/// The answer's error as a page; an answer that is none, or drawn already, stays as it is.
+pub fn draw_page(response: Response, draw: &Draw) -> Response {
+    if response.headers().get(CONTENT_TYPE).is_none_or(|kind| kind != "application/problem+json") {
+        return response;
+    }
+    redraw(response, |error| draw(&ErrorView::of(error)))
 }
 
 /// Shows the area's errors as RFC 6749 §5.2 wants them: `.layer(map_response(face::oauth))`.

@@ -1,9 +1,9 @@
 //! `/login/{provider}`: off to the provider and back.
 
+use axum::Router;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use axum::routing::get;
-use axum::Router;
 use serde::Deserialize;
 use url::Url;
 
@@ -39,13 +39,20 @@ impl Target {
     /// `next-not-allowed` if no service expects sign-ins there.
     pub fn parse(&self, site: &Site) -> Result<Option<Next>, Error> {
         match self.next.as_deref().filter(|next| !next.is_empty()) {
-            Some(raw) => site.app.next(raw, self.service.as_deref()).map(Some).ok_or_else(|| Code::NextNotAllowed.into()),
+            Some(raw) => {
+                site.app.next(raw, self.service.as_deref()).map(Some).ok_or_else(|| Code::NextNotAllowed.into())
+            }
             None => Ok(None),
         }
     }
 }
 
-async fn start(site: Site, mut browser: Browser, Path(id): Path<String>, Query(target): Query<Target>) -> Result<Response, Error> {
+async fn start(
+    site: Site,
+    mut browser: Browser,
+    Path(id): Path<String>,
+    Query(target): Query<Target>,
+) -> Result<Response, Error> {
     let provider = provider(&site, &id)?;
     let next = target.parse(&site)?;
     if !site.app.may_use(&id, next.as_ref()) {
@@ -67,7 +74,12 @@ struct Answer {
     iss: Option<String>,
 }
 
-async fn callback(site: Site, browser: Browser, Path(id): Path<String>, Query(answer): Query<Answer>) -> Result<Response, Error> {
+async fn callback(
+    site: Site,
+    browser: Browser,
+    Path(id): Path<String>,
+    Query(answer): Query<Answer>,
+) -> Result<Response, Error> {
     if provider(&site, &id)?.answers_by_post() {
         return Err(Code::MethodNotAllowed.into());
     }
@@ -91,7 +103,11 @@ async fn classic_callback(site: Site, browser: Browser, Query(answer): Query<Ans
     come_back(site, browser, None, answer).await
 }
 
-async fn posted_classic_callback(State(running): State<Running>, browser: Browser, Form(answer): Form<Answer>) -> Result<Response, Error> {
+async fn posted_classic_callback(
+    State(running): State<Running>,
+    browser: Browser,
+    Form(answer): Form<Answer>,
+) -> Result<Response, Error> {
     come_back(running.now(), browser, None, answer).await
 }
 
@@ -141,8 +157,14 @@ struct Arrived {
     waiting: Waiting,
 }
 
-async fn arrive(site: &Site, provider: &dyn Provider, attempt: &Attempt, callback: &Callback) -> Result<Arrived, Error> {
-    let identity = federated::resume(provider, attempt, callback).await.map_err(|error| failed(&attempt.method, error))?;
+async fn arrive(
+    site: &Site,
+    provider: &dyn Provider,
+    attempt: &Attempt,
+    callback: &Callback,
+) -> Result<Arrived, Error> {
+    let identity =
+        federated::resume(provider, attempt, callback).await.map_err(|error| failed(&attempt.method, error))?;
     let rules = provider.rules();
     let service = attempt.next.as_ref().map(|next| next.service.as_str());
     let way = Way { method: &attempt.method, service };

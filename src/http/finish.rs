@@ -1,8 +1,8 @@
 //! The end of every way to sign in: a session, a pending link carried out, and the way back.
 
+use axum::http::HeaderValue;
 use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, LOCATION};
-use axum::http::HeaderValue;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
@@ -54,7 +54,13 @@ pub fn waiting(browser: &Browser) -> Option<(Attempt, Waiting)> {
 }
 
 /// Signs the user in here and sends them on.
-pub async fn finish(site: &Site, mut browser: Browser, user: &User, method: &str, next: Option<Next>) -> Result<Response, Error> {
+pub async fn finish(
+    site: &Site,
+    mut browser: Browser,
+    user: &User,
+    method: &str,
+    next: Option<Next>,
+) -> Result<Response, Error> {
     if let Some((attempt, waiting)) = waiting(&browser)
         && waiting.user == user.id
         && site.app.door.spend(&attempt).await?
@@ -81,7 +87,13 @@ pub async fn finish(site: &Site, mut browser: Browser, user: &User, method: &str
 }
 
 /// Where a signed-in person goes: to `next`, with the token delivered as its service wishes, or to their account.
-pub fn way_back(site: &Site, user: UserId, session: SessionId, ends: OffsetDateTime, next: Option<&Next>) -> Result<String, Error> {
+pub fn way_back(
+    site: &Site,
+    user: UserId,
+    session: SessionId,
+    ends: OffsetDateTime,
+    next: Option<&Next>,
+) -> Result<String, Error> {
     let Some((next, service)) = next.and_then(|next| Some((next, site.app.service(&next.service)?))) else {
         return Ok(site.path("/account"));
     };
@@ -123,7 +135,9 @@ impl From<AccountError> for Error {
         match error {
             AccountError::Locked => Self::new(Code::AccountLocked),
             AccountError::SignupClosed => Self::new(Code::SignupClosed),
-            AccountError::AddressRefused => Self::new(Code::SignupClosed).detail("Addresses of this domain cannot have an account here."),
+            AccountError::AddressRefused => {
+                Self::new(Code::SignupClosed).detail("Addresses of this domain cannot have an account here.")
+            }
             AccountError::LinkRefused => Self::new(Code::LinkRefused),
             AccountError::Busy => Self::new(Code::Busy),
             AccountError::Store(error) => error.into(),

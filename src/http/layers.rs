@@ -23,6 +23,7 @@ use uuid::Uuid;
 
 use super::client::{self, ClientIp, Peer};
 use super::error::{Code, Error};
+use super::face::{self, Draw};
 use crate::config::settings;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -117,6 +118,7 @@ impl Rules {
 pub struct Edge {
     routes: Router,
     rules: Arc<ArcSwap<Rules>>,
+    pages: Option<Draw>,
 }
 
 impl Edge {
@@ -126,7 +128,14 @@ impl Edge {
             .fallback(async || Error::new(Code::NotFound))
             .method_not_allowed_fallback(async || Error::new(Code::MethodNotAllowed))
             .layer(axum::middleware::map_request(note_route));
-        Self { routes, rules }
+        Self { routes, rules, pages: None }
+    }
+
+    /// Whoever asks for a page gets one, even where something fails before any route is asked.
+    #[must_use]
+    pub fn with_pages(mut self, draw: Draw) -> Self {
+        self.pages = Some(draw);
+        self
     }
 
     /// Whether the address is a proxy of ours.
@@ -141,6 +150,7 @@ impl Edge {
         let peer = request.extensions().get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |peer| peer.0.ip());
         let id = request_id(request.headers(), peer, &rules);
         let method = known_method(request.method());
+        let pages = self.pages.filter(|_| wants_page(request.headers()));
         let ip = client::address(peer, request.headers(), rules.client_ip, &rules.proxies);
         request.extensions_mut().insert(ClientIp(ip));
         request.extensions_mut().insert(id);
@@ -150,6 +160,9 @@ impl Edge {
                 Ok(request) => within_limits(self.routes, request, rules.timeout).await,
                 Err(error) => turn_away(error),
             };
+            if let Some(draw) = &pages {
+                response = face::draw_page(response, draw);
+            }
             finish(response.headers_mut(), id, &rules);
             let route = UNDERWAY.with(|underway| underway.route.get().cloned());
             log(method, route.as_ref().map_or("", MatchedPath::as_str), &response, id, begun.elapsed());
@@ -172,6 +185,12 @@ impl Service<Request> for Edge {
         let edge = self.clone();
         Box::pin(async move { Ok(edge.answer(request).await) })
     }
+}
+
+/// Browsers that show a page say so; programs do not (RFC 9110 §12.5.1).
+fn wants_page(headers: &HeaderMap) -> bool {
+    let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
+    accept.is_some_and(|accept| accept.contains("text/html"))
 }
 
 /// Keeps the route's pattern for the log, which must not show paths.

@@ -12,16 +12,16 @@ use url::form_urlencoded;
 
 use super::browser::Browser;
 use super::error::{Code, Error};
-use super::fields::{Form, Query};
 use super::federated::Target;
+use super::fields::{Form, Query};
 use super::finish::{finish, see_other, waiting, way_back};
 use super::limit::{Limit, count_all};
 use super::page::{
-    Hidden, Href, LinkAccountsPage, LoginButton, LoginPage, MagicLinkForm, Methods, Notice, Page, PasswordForm, ServiceLink,
+    Hidden, Href, LinkAccountsPage, LoginButton, LoginPage, MagicLinkForm, Methods, Notice, Page, PasswordForm,
+    ServiceLink,
 };
 use super::site::{Running, Site};
 use crate::account::{AccountError, Way};
-use crate::app::ADMIN;
 use crate::config::settings::{MailTransport, Signup};
 use crate::login::{Next, magic_link};
 use crate::store::users::Linked;
@@ -58,7 +58,13 @@ pub struct Typed {
 }
 
 /// The login page.
-pub async fn show(site: &Site, browser: Browser, next: Option<&Next>, status: StatusCode, typed: Typed) -> Result<Response, Error> {
+pub async fn show(
+    site: &Site,
+    browser: Browser,
+    next: Option<&Next>,
+    status: StatusCode,
+    typed: Typed,
+) -> Result<Response, Error> {
     let notice = None::<Notice>;
     let page = LoginPage {
         shell: Arc::clone(&site.shell),
@@ -75,7 +81,7 @@ pub async fn show(site: &Site, browser: Browser, next: Option<&Next>, status: St
 
 /// Whether anybody administrates this server.
 pub async fn has_admin(site: &Site) -> Result<bool, Error> {
-    Ok(site.app.store().anybody_has_role(ADMIN).await?)
+    Ok(site.app.has_admin().await?)
 }
 
 /// The ways in that lead to `next`; `only`: no others than these ids.
@@ -152,7 +158,11 @@ struct PasswordFields {
     service: Option<String>,
 }
 
-async fn password(State(running): State<Running>, browser: Browser, Form(fields): Form<PasswordFields>) -> Result<Response, Error> {
+async fn password(
+    State(running): State<Running>,
+    browser: Browser,
+    Form(fields): Form<PasswordFields>,
+) -> Result<Response, Error> {
     let site = running.now();
     browser.check_csrf(&fields.csrf)?;
     let next = Target { next: fields.next, service: fields.service }.parse(&site)?;
@@ -160,7 +170,10 @@ async fn password(State(running): State<Running>, browser: Browser, Form(fields)
         return Err(Error::new(Code::AccessDenied).detail("Signing in with a password is switched off here."));
     }
     let rates = &site.app.settings.rate_limit;
-    let name = fields.email.parse::<crate::domain::email::Email>().map_or_else(|_| fields.email.clone(), |email| email.to_string());
+    let name = fields
+        .email
+        .parse::<crate::domain::email::Email>()
+        .map_or_else(|_| fields.email.clone(), |email| email.to_string());
     let limits =
         [Limit::of_client("login", browser.ip(), rates.login_ip), Limit::of_name("login", &name, rates.login_account)];
     count_all(&site, browser.ip(), &limits).await?;

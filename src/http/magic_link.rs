@@ -17,7 +17,9 @@ use super::fields::{Form, Query};
 use super::finish::{finish, see_other};
 use super::limit::{Limit, count_all};
 use super::login::{Typed, hidden, query, sends_links, service_link, show};
-use super::page::{CheckMailPage, CodeForm, CodePage, Hidden, Href, MagicLinkPage, Moment, OtherBrowser, Page, ResendForm};
+use super::page::{
+    CheckMailPage, CodeForm, CodePage, Hidden, Href, MagicLinkPage, Moment, OtherBrowser, Page, ResendForm,
+};
 use super::site::{Running, Site};
 use crate::account::{AccountError, Way};
 use crate::config::settings::SameBrowser;
@@ -48,7 +50,11 @@ struct AskFields {
 }
 
 /// Sends a link. The answer is the same for every address.
-async fn ask(State(running): State<Running>, mut browser: Browser, Form(fields): Form<AskFields>) -> Result<Response, Error> {
+async fn ask(
+    State(running): State<Running>,
+    mut browser: Browser,
+    Form(fields): Form<AskFields>,
+) -> Result<Response, Error> {
     let site = running.now();
     browser.check_csrf(&fields.csrf)?;
     let next = Target { next: fields.next, service: fields.service }.parse(&site)?;
@@ -71,7 +77,8 @@ async fn ask(State(running): State<Running>, mut browser: Browser, Form(fields):
         Limit::of_name("mail", email.as_str(), rates.mail_address),
     ];
     count_all(&site, browser.ip(), &limits).await?;
-    for (old, _, _) in mailed(&browser) {
+    let earlier: Vec<_> = mailed(&browser).collect();
+    for (old, _, _) in earlier {
         site.app.door.spend(&old).await?;
         browser.drop_attempt(&old);
     }
@@ -90,7 +97,8 @@ async fn send(site: &Site, email: &Email, begun: &magic_link::Begun, next: Optio
         return Ok(());
     }
     let service = next.and_then(|next| site.app.service(&next.service)).map(|service| service.name.clone());
-    let memory = magic_link::memory(&begun.attempt).ok_or_else(|| Error::internal("a mailed login without its memory"))?;
+    let memory =
+        magic_link::memory(&begun.attempt).ok_or_else(|| Error::internal("a mailed login without its memory"))?;
     let letter = MagicLinkLetter {
         from: site.app.settings.theme.name.clone(),
         service,
@@ -171,13 +179,19 @@ struct ConfirmFields {
 }
 
 /// The button: signs in, once.
-async fn confirm(State(running): State<Running>, browser: Browser, Form(fields): Form<ConfirmFields>) -> Result<Response, Error> {
+async fn confirm(
+    State(running): State<Running>,
+    browser: Browser,
+    Form(fields): Form<ConfirmFields>,
+) -> Result<Response, Error> {
     let site = running.now();
     browser.check_csrf(&fields.csrf)?;
     let (attempt, memory) = opened(&site, &fields.token).await?;
     let is_here = browser.attempt(&attempt.id).is_some();
     if !is_here && site.app.settings.login.magic_link.same_browser == SameBrowser::Require {
-        return Err(Error::new(Code::LoginStale).detail("Open the link, or type the code, in the browser you asked from."));
+        return Err(
+            Error::new(Code::LoginStale).detail("Open the link, or type the code, in the browser you asked from.")
+        );
     }
     arrive(&site, browser, attempt, &memory).await
 }
@@ -194,7 +208,11 @@ struct CodeFields {
 }
 
 /// The typed code: signs in, once, in the browser that asked.
-async fn code(State(running): State<Running>, browser: Browser, Form(fields): Form<CodeFields>) -> Result<Response, Error> {
+async fn code(
+    State(running): State<Running>,
+    browser: Browser,
+    Form(fields): Form<CodeFields>,
+) -> Result<Response, Error> {
     let site = running.now();
     browser.check_csrf(&fields.csrf)?;
     let Some((attempt, memory, _)) = newest(&browser) else { return Err(Code::LoginStale.into()) };

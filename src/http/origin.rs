@@ -13,8 +13,11 @@ pub fn check(method: &Method, headers: &HeaderMap, origin: &str) -> Result<(), E
     if matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS) {
         return Ok(());
     }
-    let own_origin = headers.get_all(ORIGIN).iter().all(|said| said == origin);
     let site = HeaderName::from_static("sec-fetch-site");
-    let own_site = headers.get_all(site).iter().all(|said| said == "same-origin" || said == "none");
+    let mut sites = headers.get_all(site).iter().peekable();
+    // Pages without a referrer send their forms with `Origin: null` (Fetch §3.2); then the metadata has to say that it was us.
+    let may_be_null = sites.peek().is_some();
+    let own_origin = headers.get_all(ORIGIN).iter().all(|said| said == origin || (may_be_null && said == "null"));
+    let own_site = sites.all(|said| said == "same-origin" || said == "none");
     if own_origin && own_site { Ok(()) } else { Err(Error::new(Code::Csrf)) }
 }

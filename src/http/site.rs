@@ -8,7 +8,7 @@ use arc_swap::ArcSwap;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 
-use super::assets::Assets;
+use super::assets::{Assets, Links};
 use super::page::Shell;
 use crate::app::App;
 use crate::mail::sink::Sink;
@@ -34,7 +34,7 @@ impl Site {
     pub fn new(app: App, sink: Option<Arc<Sink>>) -> Self {
         let assets = Assets::new(&app.settings.theme);
         let base = app.settings.server.issuer.path().trim_end_matches('/').to_owned();
-        let shell = Arc::new(assets.shell(&app.settings.theme, &app.settings.login, &base));
+        let shell = Arc::new(assets.shell(&app.settings.theme, &Links::from(&app.settings.login), &base));
         Self(Arc::new(SiteParts { app, shell, assets, sink }))
     }
 

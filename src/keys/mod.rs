@@ -1,7 +1,7 @@
 //! The keys that sign tokens, and the master key that hides them.
 
-mod file;
-mod login;
+pub mod file;
+pub mod login;
 mod pair;
 pub mod schedule;
 mod sealed;

@@ -10,7 +10,7 @@ use serde_json::Value;
 use time::Duration;
 
 use crate::domain::return_to::ReturnTo;
-use crate::keys::sealed::{Master, random_token};
+use crate::keys::{Master, random_token};
 use crate::store::{Store, StoreError, spent};
 
 /// Where a login ends: an address that a service registered.

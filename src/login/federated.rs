@@ -5,7 +5,7 @@ use url::Url;
 
 use super::door::{Attempt, Door, Next};
 use crate::domain::identity::Identity;
-use crate::keys::sealed::random_token;
+use crate::keys::random_token;
 use crate::provider::{Callback, Handshake, Provider, ProviderError};
 
 /// How long a person may take at the provider.
@@ -32,7 +32,11 @@ pub async fn begin(
 }
 
 /// Finishes a login that was spent just now: who it is.
-pub async fn resume(provider: &dyn Provider, attempt: &Attempt, callback: &Callback) -> Result<Identity, ProviderError> {
+pub async fn resume(
+    provider: &dyn Provider,
+    attempt: &Attempt,
+    callback: &Callback,
+) -> Result<Identity, ProviderError> {
     let handshake = serde_json::from_value(attempt.memory.clone())
         .map_err(|_| ProviderError::Untrusted("the login was begun by another version of this server".into()))?;
     provider.identify(&handshake, callback).await

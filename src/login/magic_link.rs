@@ -5,7 +5,7 @@ use time::Duration;
 
 use super::door::{Attempt, Carrier, Door, Next};
 use crate::domain::email::Email;
-use crate::keys::sealed::{Master, random};
+use crate::keys::{Master, random};
 
 /// The method's name.
 pub const METHOD: &str = "magic-link";
@@ -34,7 +34,15 @@ pub struct Begun {
 }
 
 /// Begins a login by mail.
-pub fn begin(door: &Door, master: &Master, email: &Email, browser: &str, next: Option<Next>, lasts: Duration, digits: u32) -> Begun {
+pub fn begin(
+    door: &Door,
+    master: &Master,
+    email: &Email,
+    browser: &str,
+    next: Option<Next>,
+    lasts: Duration,
+    digits: u32,
+) -> Begun {
     let code = if digits == 0 { String::new() } else { random_digits(digits) };
     let mut attempt = door.begin(METHOD, next, lasts, serde_json::Value::Null);
     let code_mac = if code.is_empty() { String::new() } else { mac(master, &attempt, &code) };

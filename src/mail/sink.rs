@@ -15,6 +15,8 @@ const ROOM: usize = 100;
 /// A letter that went nowhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kept {
+    /// 1 for the first letter since the start, and so on.
+    pub number: u64,
     /// When it was sent.
     pub at: OffsetDateTime,
     /// The letter.
@@ -47,7 +49,8 @@ impl Mailer for Sink {
         if kept.len() == ROOM {
             kept.pop_front();
         }
-        kept.push_back(Kept { at: self.clock.now(), mail: mail.clone() });
+        let number = kept.back().map_or(1, |last| last.number + 1);
+        kept.push_back(Kept { number, at: self.clock.now(), mail: mail.clone() });
         Ok(())
     }
 }

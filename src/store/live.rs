@@ -43,6 +43,19 @@ pub struct Patience {
 }
 
 impl Live {
+    /// A session nobody has: for looking at what a token would say.
+    pub fn sample(id: SessionId, user: User, at: OffsetDateTime) -> Self {
+        let expires_at = at + Duration::HOUR;
+        Self {
+            id,
+            user,
+            method: "sample".into(),
+            auth_time: at,
+            expires_at,
+            seen_at: AtomicI64::new(at.unix_timestamp()),
+        }
+    }
+
     fn lasts(&self, idle: Duration, now: i64) -> bool {
         let seen = self.seen_at.load(Ordering::Relaxed);
         now < self.expires_at.unix_timestamp() && now < seen + idle.whole_seconds() && !self.user.is_locked()

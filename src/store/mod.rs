@@ -65,7 +65,11 @@ const MIGRATION_LOCK: i64 = 0x0063_7369_676e;
 
 impl Store {
     /// Connects, without touching the schema. A relative SQLite path lies in `data_dir`.
-    pub async fn connect(settings: &settings::Database, data_dir: &Path, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
+    pub async fn connect(
+        settings: &settings::Database,
+        data_dir: &Path,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, StoreError> {
         let url = settings.url.reveal();
         if let Some(rest) = url.strip_prefix("sqlite:") {
             let file = rest.trim_start_matches("//").split('?').next().unwrap_or_default();
@@ -100,8 +104,10 @@ impl Store {
     /// For several statements that hold together. On SQLite it takes the write lock at once: a transaction that reads
     /// first and writes later would fail without waiting.
     pub async fn begin(&self) -> Result<DatabaseTransaction, StoreError> {
-        let options =
-            TransactionOptions { sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate), ..TransactionOptions::default() };
+        let options = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        };
         Ok(self.write.begin_with_options(options).await?)
     }
 

@@ -190,7 +190,12 @@ pub async fn end(db: &impl ConnectionTrait, user: UserId, id: SessionId, now: i6
 }
 
 /// Ends all sessions of a user, sparing one if asked; returns how many.
-pub async fn end_all(db: &impl ConnectionTrait, user: UserId, but: Option<SessionId>, now: i64) -> Result<u64, StoreError> {
+pub async fn end_all(
+    db: &impl ConnectionTrait,
+    user: UserId,
+    but: Option<SessionId>,
+    now: i64,
+) -> Result<u64, StoreError> {
     let mut which = session::Column::UserId.eq(user.0);
     if let Some(spared) = but {
         which = which.and(session::Column::Id.ne(spared.0));

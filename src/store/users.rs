@@ -50,15 +50,24 @@ impl Store {
     }
 
     /// Users whose name, username or address holds the text, after the one with the id `after`, oldest first.
-    pub async fn users(&self, holding: Option<&str>, after: Option<UserId>, limit: u64) -> Result<Vec<User>, StoreError> {
+    pub async fn users(
+        &self,
+        holding: Option<&str>,
+        after: Option<UserId>,
+        limit: u64,
+    ) -> Result<Vec<User>, StoreError> {
         let mut which = Condition::all();
         if let Some(text) = holding {
-            let pattern = format!("%{}%", text.to_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"));
+            let pattern =
+                format!("%{}%", text.to_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"));
             let like = || sea_orm::sea_query::LikeExpr::new(pattern.clone()).escape('\\');
             which = which.add(
                 Condition::any()
                     .add(Expr::col((user::Entity, user::Column::UsernameKey)).like(like()))
-                    .add(Expr::expr(sea_orm::sea_query::Func::lower(Expr::col((user::Entity, user::Column::Name)))).like(like()))
+                    .add(
+                        Expr::expr(sea_orm::sea_query::Func::lower(Expr::col((user::Entity, user::Column::Name))))
+                            .like(like()),
+                    )
                     .add(Expr::col((address::Entity, address::Column::Email)).like(like())),
             );
         }
@@ -72,7 +81,8 @@ impl Store {
     /// Whether any user has the role and is not locked.
     pub async fn anybody_has_role(&self, role: &str) -> Result<bool, StoreError> {
         let quoted = format!("%{}%", serde_json::Value::from(role));
-        let found = user::Entity::find().filter(user::Column::Roles.like(quoted)).filter(user::Column::LockedAt.is_null());
+        let found =
+            user::Entity::find().filter(user::Column::Roles.like(quoted)).filter(user::Column::LockedAt.is_null());
         Ok(found.limit(1).one(self.read()).await?.is_some())
     }
 
@@ -147,7 +157,13 @@ pub async fn create(db: &impl ConnectionTrait, new: NewUser, now: i64) -> Result
 }
 
 /// Gives the user the address.
-pub async fn put_address(db: &impl ConnectionTrait, id: UserId, email: &Email, verified: bool, now: i64) -> Result<(), StoreError> {
+pub async fn put_address(
+    db: &impl ConnectionTrait,
+    id: UserId,
+    email: &Email,
+    verified: bool,
+    now: i64,
+) -> Result<(), StoreError> {
     let row = address::ActiveModel {
         email: Set(email.as_str().to_owned()),
         user_id: Set(id.0),
@@ -242,7 +258,13 @@ pub enum Naming {
 }
 
 /// Sets the username. Unless `again`, only where there is none: the statement decides, so that one of many parallel wishes wins.
-pub async fn set_username(db: &impl ConnectionTrait, id: UserId, name: &Username, again: bool, now: i64) -> Result<Naming, StoreError> {
+pub async fn set_username(
+    db: &impl ConnectionTrait,
+    id: UserId,
+    name: &Username,
+    again: bool,
+    now: i64,
+) -> Result<Naming, StoreError> {
     let mut update = user::Entity::update_many()
         .col_expr(user::Column::Username, Expr::value(name.as_str()))
         .col_expr(user::Column::UsernameKey, Expr::value(name.key()))
@@ -316,7 +338,11 @@ async fn free_username(db: &impl ConnectionTrait, wish: &Username) -> Result<Use
     let taken: Vec<Option<String>> = user::Entity::find()
         .select_only()
         .column(user::Column::UsernameKey)
-        .filter(user::Column::UsernameKey.eq(wish.key()).or(user::Column::UsernameKey.starts_with(format!("{}-", wish.key()))))
+        .filter(
+            user::Column::UsernameKey
+                .eq(wish.key())
+                .or(user::Column::UsernameKey.starts_with(format!("{}-", wish.key()))),
+        )
         .into_tuple()
         .all(db)
         .await?;
@@ -330,7 +356,14 @@ fn with_address() -> sea_orm::SelectTwo<user::Entity, address::Entity> {
 }
 
 async fn by(db: &impl ConnectionTrait, which: Condition) -> Result<Option<User>, StoreError> {
-    let row = with_address().filter(which).order_by_asc(address::Column::CreatedAt).limit(1).all(db).await?.into_iter().next();
+    let row = with_address()
+        .filter(which)
+        .order_by_asc(address::Column::CreatedAt)
+        .limit(1)
+        .all(db)
+        .await?
+        .into_iter()
+        .next();
     row.map(|(user, address)| to_user(user, address)).transpose()
 }
 

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::HeaderValue;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::Response;
 use md5::{Digest as _, Md5};
 use serde::{Serialize, Serializer};
@@ -167,7 +167,10 @@ impl<'a> PublicProfile<'a> {
 /// `None` unless the user's own picture comes from there: then everybody can see the hash already.
 fn gravatar(user: &User) -> Option<String> {
     let shows = user.avatar_url.as_deref().and_then(|url| url::Url::parse(url).ok());
-    let shows = shows.as_ref().and_then(url::Url::host_str).is_some_and(|host| host == "gravatar.com" || host.ends_with(".gravatar.com"));
+    let shows = shows
+        .as_ref()
+        .and_then(url::Url::host_str)
+        .is_some_and(|host| host == "gravatar.com" || host.ends_with(".gravatar.com"));
     let email = user.email.as_ref().filter(|_| shows)?;
     let hash = Md5::digest(email.email.as_str().as_bytes());
     Some(hash.iter().fold(String::new(), |mut hex, byte| {
@@ -178,6 +181,7 @@ fn gravatar(user: &User) -> Option<String> {
 
 /// `Sun, 22 Nov 2026 03:10:17 GMT` (RFC 9110 §5.6.7).
 fn http_date(at: OffsetDateTime) -> String {
-    let format = format_description!("[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT");
+    let format =
+        format_description!("[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT");
     at.to_offset(time::UtcOffset::UTC).format(format).expect("all parts are in the value")
 }

@@ -1,0 +1,232 @@
+//! From files to a running app: read, open, connect, seed.
+
+use std::fs;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use tokio::sync::Notify;
+
+use super::{ADMIN, App, House, Plugged, key_policy};
+use crate::account::AccountError;
+use crate::clock::Clock;
+use crate::config::settings::{MailSettings, MailTransport, Settings, SmtpSecurity};
+use crate::config::{self, Input, Report, Secret};
+use crate::keys::{KeyError, Master};
+use crate::mail::Mailer;
+use crate::mail::sink::Sink;
+use crate::mail::smtp::{Relay, RelayError, Security, Smtp};
+use crate::net::Net;
+use crate::permission::chain::ChainState;
+use crate::provider::Seed;
+use crate::store::users::NewUser;
+use crate::store::{Store, StoreError, keys, users};
+
+/// A file that has no mistake, with everything in it opened; nothing is connected yet.
+pub struct Loaded {
+    pub settings: Settings,
+    pub plugged: Plugged,
+    /// Only warnings.
+    pub report: Report,
+    /// For `config show`.
+    pub parsed: config::Parsed,
+}
+
+/// Why a broker does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum BootError {
+    /// The data directory cannot be made.
+    #[error("the data directory `{path}` cannot be made: {source}")]
+    DataDir { path: String, source: std::io::Error },
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The master key's file.
+    #[error(transparent)]
+    MasterFile(#[from] crate::keys::file::FileError),
+    /// The keys.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The keys in the database.
+    #[error(transparent)]
+    Keys(#[from] keys::KeysError),
+    /// Mail.
+    #[error(transparent)]
+    Mail(#[from] RelayError),
+    /// The seeds of dev mode.
+    #[error(transparent)]
+    Seed(#[from] AccountError),
+}
+
+/// What a broker is opened with, beside its file.
+#[derive(Clone)]
+pub struct World {
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// The way out.
+    pub net: Net,
+}
+
+/// Reads and opens everything; all mistakes of all files come in one report.
+pub fn load(inputs: Vec<Input>, env: &config::World<'_>, world: &World) -> Result<Loaded, Box<Report>> {
+    let parsed = config::parse(inputs, env);
+    let mut report = parsed.report.clone();
+    match Plugged::open(&parsed.settings, world.clock.clone(), world.net.clone()) {
+        Ok(plugged) if report.mistakes().is_empty() => {
+            Ok(Loaded { settings: parsed.settings.clone(), plugged, report, parsed })
+        }
+        Ok(_) => Err(Box::new(report)),
+        Err(mistakes) => {
+            report.extend(mistakes);
+            Err(Box::new(report))
+        }
+    }
+}
+
+/// A broker, and where its mail goes in dev mode.
+pub struct Opened {
+    pub app: App,
+    pub sink: Option<Arc<Sink>>,
+}
+
+/// Connects, migrates, unlocks the keys, and seeds what dev mode begins with.
+pub async fn open(loaded: Loaded, world: World) -> Result<Opened, BootError> {
+    let Loaded { settings, plugged, .. } = loaded;
+    let data_dir = &settings.server.data_dir;
+    if !is_ephemeral(&settings) {
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(data_dir)
+            .map_err(|source| BootError::DataDir { path: data_dir.display().to_string(), source })?;
+    }
+    let store = connect(&settings, &world).await?;
+    let master = Arc::new(master(&settings, data_dir)?);
+    let ring = keys::ensure(store.write(), &master, &key_policy(&settings), world.clock.now()).await?;
+    let sink = matches!(settings.mail.transport, MailTransport::Sink).then(|| Arc::new(Sink::new(world.clock.clone())));
+    let mailer = mailer(&settings.mail, sink.clone(), world.clock.clone())?;
+    let house = House {
+        clock: world.clock,
+        net: world.net,
+        store,
+        master,
+        ring: Arc::new(ArcSwap::from_pointee(ring)),
+        chain_state: Arc::new(ChainState::default()),
+        parcels: Arc::new(Notify::new()),
+    };
+    let app = App::new(settings, plugged, mailer, house)?;
+    app.seed().await?;
+    Ok(Opened { app, sink })
+}
+
+/// Connects, and brings the schema up to date where the file allows it.
+async fn connect(settings: &Settings, world: &World) -> Result<Store, StoreError> {
+    let store = Store::connect(&settings.database, &settings.server.data_dir, world.clock.clone()).await?;
+    if settings.database.auto_migrate {
+        store.migrate().await?;
+    } else {
+        match store.pending_migrations().await?.len() {
+            0 => {}
+            behind => return Err(StoreError::Behind(behind)),
+        }
+    }
+    Ok(store)
+}
+
+fn is_ephemeral(settings: &Settings) -> bool {
+    settings.database.url.reveal().contains(":memory:")
+}
+
+fn master(settings: &Settings, data_dir: &Path) -> Result<Master, BootError> {
+    let text = match &settings.secrets.master_key {
+        Some(key) => key.reveal().to_owned(),
+        None if is_ephemeral(settings) => Master::generate(),
+        None => Master::load_or_create(&data_dir.join("master.key"))?,
+    };
+    let earlier: Vec<&str> = settings.secrets.previous_keys.iter().map(Secret::reveal).collect();
+    Ok(Master::new(&text, &earlier)?)
+}
+
+/// Who carries letters, as the file says.
+pub fn mailer(
+    settings: &MailSettings,
+    sink: Option<Arc<Sink>>,
+    clock: Arc<dyn Clock>,
+) -> Result<Option<Arc<dyn Mailer>>, RelayError> {
+    Ok(match &settings.transport {
+        MailTransport::None => None,
+        MailTransport::Sink => sink.map(|sink| sink as Arc<dyn Mailer>),
+        MailTransport::Smtp(smtp) => {
+            let password = smtp.password.as_ref().map(|password| password.reveal().to_owned());
+            let relay = Relay {
+                host: smtp.host.clone(),
+                port: smtp.port,
+                security: match smtp.security {
+                    SmtpSecurity::Tls => Security::Tls,
+                    SmtpSecurity::Starttls => Security::StartTls,
+                    SmtpSecurity::None => Security::None,
+                },
+                login: smtp.username.clone().zip(password),
+                ca_file: smtp.ca_file.clone(),
+                from: settings.from.clone(),
+                reply_to: settings.reply_to.clone(),
+                timeout: settings.timeout.try_into().unwrap_or_default(),
+            };
+            Some(Arc::new(Smtp::open(relay, clock)?))
+        }
+    })
+}
+
+impl App {
+    /// The same house with another file: what outlives a reload stays, all else is new.
+    pub fn reloaded(&self, loaded: Loaded, sink: Option<Arc<Sink>>) -> Result<Self, BootError> {
+        let mailer = mailer(&loaded.settings.mail, sink, self.house.clock.clone())?;
+        Ok(Self::new(loaded.settings, loaded.plugged, mailer, self.house.clone())?)
+    }
+
+    /// The people that providers bring along: those of dev mode. Who is there already stays as they are.
+    async fn seed(&self) -> Result<(), AccountError> {
+        for (_, provider) in self.providers.iter() {
+            for seed in provider.seeds() {
+                self.plant(seed).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn plant(&self, seed: Seed) -> Result<(), AccountError> {
+        let Seed { identity, roles, locked } = seed;
+        let db = self.store().begin().await?;
+        if users::by_identity(&db, &identity.subject).await?.is_some() {
+            return Ok(());
+        }
+        let email = identity.email.as_ref().map(|email| email.address().clone());
+        if let Some(email) = &email
+            && users::by_email(&db, email).await?.is_some()
+        {
+            return Ok(());
+        }
+        let mut all = self.settings.login.default_roles.clone();
+        all.extend(roles);
+        let new = NewUser {
+            username: identity.username.as_deref().and_then(crate::domain::user::Username::suggested),
+            name: identity.name.clone(),
+            email: email.map(|email| (email, true)),
+            roles: all,
+            groups: identity.groups.clone(),
+            locked,
+            ..NewUser::default()
+        };
+        let now = self.store().now();
+        let user = users::create(&db, new, now).await?;
+        users::link(&db, user.id, &identity.subject, now).await?;
+        db.commit().await.map_err(StoreError::from)?;
+        Ok(())
+    }
+
+    /// Whether anybody administrates this server.
+    pub async fn has_admin(&self) -> Result<bool, StoreError> {
+        self.store().anybody_has_role(ADMIN).await
+    }
+}

@@ -1,0 +1,164 @@
+//! `serve`: runs the server, reloads the file when told to.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::Failure;
+use super::source::{Source, is_terminal, world};
+use crate::app::Minted;
+use crate::app::boot::{self, Opened, World};
+use crate::config::restart_needed;
+use crate::config::settings::MailTransport;
+use crate::http::failure;
+use crate::http::layers::{Edge, Rules};
+use crate::http::server::{Limits, Readiness, Server, stop_signal};
+use crate::http::site::{Running, Site};
+use crate::store::sessions::Sessions;
+use crate::{http, jobs, logging};
+
+/// What `serve` can be told.
+#[derive(Args, Default)]
+pub struct Options {
+    /// Keeps everything in memory: nothing is written, nothing outlives the process.
+    #[arg(long)]
+    pub ephemeral: bool,
+    /// Starts everything, then exits.
+    #[arg(long)]
+    pub check: bool,
+}
+
+/// Runs until told to stop.
+pub async fn run(files: &[PathBuf], options: Options) -> Result<(), Failure> {
+    let source = Source::find(files);
+    let world = world();
+    let mut loaded = source.load(&world)?;
+    if options.ephemeral {
+        loaded.settings.database.url = crate::config::Secret::new("sqlite::memory:".into());
+    }
+    logging::init(&loaded.settings.observability, is_terminal())?;
+    for warning in loaded.report.warnings() {
+        tracing::warn!(place = loaded.report.place(warning), code = warning.code, "{}", warning.message);
+    }
+    let server = Server::bind(&loaded.settings.server.listen).await?;
+    let is_dev = loaded.settings.server.is_dev;
+    let Opened { app, sink } = boot::open(loaded, world.clone()).await?;
+    let session = &app.settings.session;
+    let sessions =
+        Sessions::new(app.store().clone(), session.absolute_timeout, session.idle_timeout, session.max_per_user);
+    let rules = Arc::new(ArcSwap::from_pointee(Rules::of(&app.settings.server)));
+    let limits = Limits::of(&app.settings.server);
+    let readiness = Readiness::default();
+    let running = Running::new(Site::new(app.clone(), sink));
+    let routes = http::router(&running, sessions, readiness.clone());
+    let edge = Edge::new(routes, rules.clone()).with_pages(failure::draw(running.clone()));
+    if options.check {
+        return Ok(());
+    }
+    greet(&running, &server.addresses(), &source, is_dev).await?;
+    let _pid = PidFile::write(&app.settings.server.data_dir, options.ephemeral);
+    jobs::start(&running);
+    tokio::spawn(reload_when_told(source, running.clone(), rules, world));
+    server.serve(edge, limits, readiness, stop_signal).await;
+    let app = running.now().app.clone();
+    app.store().write_touched().await?;
+    app.deliver_due().await?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// The process id, for `countersign reload`; gone when the server is.
+struct PidFile(Option<PathBuf>);
+
+impl PidFile {
+    fn write(data_dir: &std::path::Path, ephemeral: bool) -> Self {
+        let path = data_dir.join(super::PID_FILE);
+        let written = !ephemeral && std::fs::write(&path, std::process::id().to_string()).is_ok();
+        Self(written.then_some(path))
+    }
+}
+
+impl Drop for PidFile {
+    fn drop(&mut self) {
+        if let Some(path) = &self.0 {
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+/// SIGHUP: another app out of the same file. A file with mistakes changes nothing and says why.
+async fn reload_when_told(source: Source, running: Running, rules: Arc<ArcSwap<Rules>>, world: World) {
+    let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
+    while hangup.recv().await.is_some() {
+        match reload(&source, &running, &rules, &world) {
+            Ok(restart) if restart.is_empty() => tracing::info!("the configuration was reloaded"),
+            Ok(restart) => {
+                tracing::warn!(keys = restart.join(", "), "the configuration was reloaded; these keys need a restart")
+            }
+            Err(failure) => {
+                tracing::error!("the configuration was not reloaded, the old one stays:\n{}", failure.message)
+            }
+        }
+    }
+}
+
+fn reload(
+    source: &Source,
+    running: &Running,
+    rules: &ArcSwap<Rules>,
+    world: &World,
+) -> Result<Vec<&'static str>, Failure> {
+    let mut loaded = source.load(world)?;
+    let now = running.now();
+    let old = &now.app.settings;
+    let restart = restart_needed(old, &loaded.settings);
+    loaded.settings.server.issuer = old.server.issuer.clone();
+    loaded.settings.database = old.database.clone();
+    loaded.settings.session.cookie_name = old.session.cookie_name.clone();
+    let sink = match loaded.settings.mail.transport {
+        MailTransport::Sink => now.sink.clone(),
+        _ => None,
+    };
+    let app = now.app.reloaded(loaded, sink.clone())?;
+    rules.store(Arc::new(Rules::of(&app.settings.server)));
+    running.replace(Site::new(app, sink));
+    Ok(restart)
+}
+
+/// At most twelve lines: where everything is. In production, the addresses an admin has to register.
+#[expect(clippy::print_stdout, reason = "this is what the server says to whoever started it")]
+async fn greet(running: &Running, listening: &[SocketAddr], source: &Source, is_dev: bool) -> Result<(), Failure> {
+    let site = running.now();
+    let app = &site.app;
+    let version = env!("CARGO_PKG_VERSION");
+    if !is_dev {
+        let listening: Vec<_> = listening.iter().map(ToString::to_string).collect();
+        println!("countersign {version}  {}  listening on {}\n", app.issuer, listening.join(", "));
+        for (id, provider) in app.providers.iter() {
+            println!("  {:<12} {}", provider.button().name, app.url(&format!("/login/{id}/callback")));
+        }
+        if !app.has_admin().await? {
+            println!("\n  Admin link   {}", app.admin_link(Minted::AtStart));
+        }
+        return Ok(());
+    }
+    let from = if source.is_built_in { "dev mode (no providers.toml found)" } else { "dev mode" };
+    println!("countersign {version}  {from}\n");
+    println!("  Sign in      {}", app.url("/login"));
+    println!("  Demo app     {}          the real flow, shows token + permissions + curl lines", app.url("/demo"));
+    println!("  Admin link   {}", app.admin_link(Minted::ByCommand));
+    println!(
+        "               one use, {} min · new one: countersign admin link",
+        app.settings.admin_setup_link_ttl.whole_minutes()
+    );
+    if site.sink.is_some() {
+        println!("  Mail sink    {}", app.url("/dev/mail"));
+    }
+    println!("  Data         {} (SQLite, keys)\n", app.settings.server.data_dir.display());
+    println!("  Next: edit providers.toml, then `countersign config check` and `countersign reload`");
+    Ok(())
+}

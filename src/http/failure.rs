@@ -1,0 +1,101 @@
+//! Error pages: what happened, what to do, and a reference to quote.
+
+use std::sync::Arc;
+
+use axum::http::StatusCode;
+use axum::response::Response;
+
+use super::error::Code;
+use super::face::{Draw, ErrorView};
+use super::page::{Action, ErrorPage, Href, Moment, Page, WrongHostPage};
+use super::site::{Running, Site};
+
+/// Draws the errors of the site that is running.
+pub fn draw(running: Running) -> Draw {
+    Arc::new(move |view| page(&running.now(), view))
+}
+
+fn page(site: &Site, view: &ErrorView) -> Response {
+    let at = Moment::from(site.app.now());
+    if view.code == Code::WrongHost {
+        let page = WrongHostPage {
+            shell: Arc::clone(&site.shell),
+            asked: "This address".into(),
+            home: Href::from(site.app.url("/")),
+            reference: view.reference.clone(),
+            at,
+        };
+        return page.answer(StatusCode::MISDIRECTED_REQUEST);
+    }
+    let (title, what) = words(view.code);
+    let what = view.detail.as_ref().map_or_else(|| what.to_owned(), |detail| detail.clone());
+    let page = ErrorPage {
+        shell: Arc::clone(&site.shell),
+        title: if title.is_empty() { view.title.to_owned() } else { title.to_owned() },
+        what,
+        again_at: None,
+        actions: vec![Action::new(next_step(view.code), site.path("/login"))],
+        reference: view.reference.clone(),
+        at,
+        details: vec![("Code", format!("{} {}", view.code.number(), view.code.slug()))],
+    };
+    page.answer(view.code.status())
+}
+
+/// What the button says.
+fn next_step(code: Code) -> &'static str {
+    match code {
+        Code::LoginStale | Code::Csrf | Code::CodeSpent => "Start again",
+        Code::ProviderRefused | Code::ProviderUnreachable | Code::ProviderUntrusted => "Use another way to sign in",
+        _ => "Go to the sign-in page",
+    }
+}
+
+/// What happened, in the words of people: a title and a sentence. An empty title is the table's.
+fn words(code: Code) -> (&'static str, &'static str) {
+    match code {
+        Code::LoginStale => (
+            "This sign-in cannot be continued",
+            "It took too long, was finished already, or began in another browser. Nothing is lost: start again.",
+        ),
+        Code::ProviderRefused => ("The sign-in was cancelled", "The other side did not confirm who you are."),
+        Code::ProviderUnreachable => (
+            "The provider does not answer",
+            "We could not reach the provider you chose. Try again in a minute, or use another way to sign in.",
+        ),
+        Code::ProviderUntrusted => (
+            "The provider gave a strange answer",
+            "We did not believe what the provider told us, so you are not signed in. The administrator can see why.",
+        ),
+        Code::AccountLocked => ("This account is locked", "Ask the administrator of this server to unlock it."),
+        Code::LinkRefused => {
+            ("This address has an account already", "It was made another way. Sign in the way you did before.")
+        }
+        Code::SignupClosed => {
+            ("You have no account here yet", "New accounts are not made this way. Ask the administrator for one.")
+        }
+        Code::NextNotAllowed => (
+            "This link leads nowhere we know",
+            "The service that sent you here is not registered with this address. Its developer has to add it to `next_urls`.",
+        ),
+        Code::Csrf => (
+            "Please send the form again",
+            "It was opened too long ago, or your browser does not keep cookies for this site.",
+        ),
+        Code::TooManyRequests => ("Too many tries", "Wait a little, then try again. Nothing was changed."),
+        Code::Busy | Code::DatabaseUnavailable | Code::Timeout | Code::PermissionProviderFailed => {
+            ("We cannot do this right now", "Try again in a minute.")
+        }
+        Code::NotFound => ("There is nothing here", "The address may be mistyped, or the page has moved."),
+        Code::LinkGone => (
+            "This link is over",
+            "It was used, is too old, or there is an administrator already. On the machine this server runs on, `countersign admin link` makes a new one.",
+        ),
+        Code::AccessDenied => ("You have no access", "Your account may not be used here."),
+        Code::Internal => (
+            "Something went wrong on our side",
+            "It was noted. Try again; if it happens again, tell the administrator the reference below.",
+        ),
+        _ => ("", "The request could not be answered."),
+    }
+}
