@@ -97,7 +97,10 @@ fn plugged(family: &str, kinds: Kinds<'_>, generator: &mut SchemaGenerator) -> V
         let mut section = make(generator).to_value();
         section["properties"]["kind"] =
             json!({ "const": kind, "description": "May be left out where the name is the kind." });
-        section["properties"]["enabled"] = json!({ "type": "boolean", "default": true });
+        if family == "providers" {
+            let meaning = "A provider that is off is not offered; what was linked stays.";
+            section["properties"]["enabled"] = json!({ "type": "boolean", "default": true, "description": meaning });
+        }
         let mut explicit = section.clone();
         match explicit["required"].as_array_mut() {
             Some(required) => required.push(json!("kind")),

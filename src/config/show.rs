@@ -65,13 +65,12 @@ fn write_section(
     for entry in &table.0 {
         let property = &schema["properties"][&entry.key];
         let has_secret = mentions_secret(property) || is_secret_name(&entry.key);
-        let origin = match &entry.value.origin {
-            Origin::Override(variable) => variable.clone(),
-            _ => {
-                let (line, _) = report.line_column(entry.at.file, entry.at.start);
-                let name = report.sources().get(entry.at.file).map_or("", |source| source.name.as_str());
-                format!("{name}:{line}")
-            }
+        let origin = if let Origin::Override(variable) = &entry.value.origin {
+            variable.clone()
+        } else {
+            let (line, _) = report.line_column(entry.at.file, entry.at.start);
+            let name = report.sources().get(entry.at.file).map_or("", |source| source.name.as_str());
+            format!("{name}:{line}")
         };
         let _ = writeln!(out, "{} = {}  # {origin}", entry.key, shown(&entry.value, has_secret));
     }
