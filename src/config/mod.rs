@@ -28,7 +28,7 @@ use std::path::{Path, PathBuf};
 pub use load::{Parsed, parse};
 pub use report::{Format, Report};
 pub use restart::restart_needed;
-pub use schema::{Kinds, schema};
+pub use schema::schema;
 pub use secret::Secret;
 pub use section::Section;
 pub use show::show;

@@ -23,6 +23,37 @@ fn the_file_of_the_repository_has_no_mistake() {
     assert_eq!(parsed.settings.providers[0].kind(), "dev");
 }
 
+/// The repository's file with every example taken out of its comment.
+fn with_all_examples() -> String {
+    let replaced = ["transport = \"sink\"", "# logo = ", "# include = "];
+    include_str!("../../../providers.toml")
+        .lines()
+        .filter(|line| !replaced.iter().any(|start| line.starts_with(start)))
+        .map(|line| {
+            let bare = line.strip_prefix("# ").unwrap_or(line);
+            let key = bare.split_once(" = ").is_some_and(|(key, _)| !key.contains(' '));
+            let line = if key || bare.starts_with('[') { bare } else { line };
+            line.replace("{ file = ", "{ env = ") + "\n"
+        })
+        .collect()
+}
+
+#[test]
+fn the_examples_of_the_repository_have_no_mistake() {
+    let env = |name: &str| match name {
+        "DATABASE_URL" => Some("postgres://ada:pw@localhost/countersign".to_owned()),
+        "master.key" => Some("3q2+7wABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhs=".to_owned()),
+        _ => Some("a secret that is long enough".to_owned()),
+    };
+    let text = with_all_examples();
+    let parsed = parse(vec![Input::text("providers.toml", &text)], &World { env: &env, overrides: Vec::new() });
+    // `wiki` may use a provider that is an example too, and the dev provider stays beside them.
+    assert_eq!(parsed.report.render(Format::Human(false)), "");
+    let kinds: Vec<_> = parsed.settings.providers.iter().map(crate::config::Section::kind).collect();
+    assert_eq!(kinds, ["dev", "google", "github", "oidc", "oauth2"]);
+    assert_eq!((parsed.settings.services.len(), parsed.settings.extensions.len()), (2, 1));
+}
+
 #[test]
 fn times_and_sizes_are_read_with_every_unit_and_written_the_same() {
     for (text, milliseconds) in [

@@ -83,7 +83,8 @@ fn the_schema_knows_every_section_with_defaults_ranges_and_meanings() {
 fn what_is_shown_says_where_it_comes_from_and_hides_every_secret() {
     let parsed = text(
         "[secrets]\nmaster_key = \"canary\"\n[services.wiki]\nname = \"Wiki\"\nclient_secret = { env = \"WIKI\" }\n\
-         [providers.corp]\nclient_id = \"x\"\nclient_secret = \"canary\"\n",
+         [providers.corp]\nclient_id = \"x\"\nclient_secret = \"canary\"\n\
+         [permissions.one]\nusers = { \"ada@dev.test\" = [\"wiki:read\"] }\n",
     );
     let shown = show(&parsed, &[]);
     assert!(shown.contains("name = \"Wiki\"  # providers.toml:4\n"), "{shown}");
