@@ -71,7 +71,11 @@ fn server(loader: &mut Loader, world: &World<'_>) -> Server {
         let message = format!("`{net}` trusts everybody: name the networks of your proxies");
         loader.wrong(section.mistake_in("trusted_proxies", index, "CS-C021", message));
     }
-    if raw.listen.is_empty() {
+    for (index, address) in raw.listen.iter().enumerate().filter(|(_, address)| is_dev && !address.ip().is_loopback()) {
+        let message = format!("a development server at `{address}` lets everybody in who can reach it");
+        loader.warnings.push(section.mistake_in("listen", index, "CS-C024", message));
+    }
+    if raw.listen.is_empty() && loader.is_clean("server") {
         loader.wrong(section.mistake_at("listen", "CS-C022", "`listen` needs at least one address".into()));
     }
     Server {
@@ -167,7 +171,8 @@ fn database(loader: &mut Loader, server: &Server) -> Database {
         }
         None => {
             let is_postgres = url.starts_with("postgres://") || url.starts_with("postgresql://");
-            if !url.is_empty() && !(is_postgres && Url::parse(url).is_ok()) {
+            let usable = url.is_empty() || is_postgres && Url::parse(url).is_ok();
+            if !usable {
                 let message = "the database URL must be `sqlite:PATH` or `postgres://USER@HOST/NAME`".to_owned();
                 loader.wrong(section.mistake_at("url", "CS-C030", message));
             }

@@ -208,7 +208,7 @@ fn take_kind(section: &mut Section, mistakes: &mut Vec<Mistake>) {
     let Some(kind) = section.table.take("kind") else { return };
     section.kind_at = Some(kind.value.place.clone());
     match (kind.value.as_str(), &kind.value.origin) {
-        (Some(name), Origin::Written | Origin::Override(_)) => section.kind = name.to_owned(),
+        (Some(name), Origin::Written | Origin::Override(_)) => name.clone_into(&mut section.kind),
         _ => mistakes.push(Mistake::new("CS-C005", "`kind` must be a text".into(), &kind.value.place)),
     }
 }

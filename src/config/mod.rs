@@ -28,7 +28,7 @@ use std::path::{Path, PathBuf};
 pub use load::{Parsed, parse};
 pub use report::{Format, Report};
 pub use restart::restart_needed;
-pub use schema::{Kinds, schema};
+pub use schema::schema;
 pub use secret::Secret;
 pub use section::Section;
 pub use show::show;
@@ -61,7 +61,7 @@ impl Mistake {
 }
 
 /// A file to read, or its text.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Input {
     name: String,
     /// `None`: still to be read, from `path`.
@@ -81,8 +81,8 @@ impl Input {
     }
 }
 
-/// A text that was read.
-#[derive(Debug, Clone)]
+/// A text that was read; it may hold secrets.
+#[derive(Clone)]
 pub struct Source {
     /// As it is shown.
     pub name: String,

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{Mistake, Source};
 
 /// All mistakes of all files.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Report {
     sources: Vec<Source>,
     mistakes: Vec<Mistake>,
@@ -23,6 +23,13 @@ pub enum Format {
     Json,
     /// GitHub's workflow commands, which become annotations.
     Github,
+}
+
+impl std::fmt::Debug for Report {
+    /// Without the texts, for there are secrets in them.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.mistakes.iter().chain(&self.warnings)).finish()
+    }
 }
 
 impl Report {

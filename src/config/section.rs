@@ -1,17 +1,19 @@
 //! One table of the file, and the way into its kind's struct that finds every mistake in one run.
 
+use std::fmt;
+
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 
-use super::Mistake;
 use super::property::{check_range, check_secrets, mentions_secret, turn_text};
 use super::value::{Node, Origin, Place, Table, Value};
 use super::words::{describe, nearest, unknown_key};
+use super::{Mistake, later};
 
 /// One table of the file, such as `[providers.google]`, with its place.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Section {
     pub(super) id: String,
     pub(super) kind: String,
@@ -22,6 +24,13 @@ pub struct Section {
     pub(super) table: Table,
     /// The directory its paths are relative to.
     pub(super) dir: std::path::PathBuf,
+}
+
+impl fmt::Debug for Section {
+    /// Without its values, for some are secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Section([{}])", self.path)
+    }
 }
 
 impl Section {
@@ -61,7 +70,7 @@ impl Section {
                 mistakes.push(self.mistake("CS-C004", format!("missing key `{key}` in `[{}]`", self.path)));
             }
         }
-        self.check_values(&schema, &mut table, &mut mistakes);
+        check_values(&schema, &mut table, &mut mistakes);
         let read = self.fit(&schema, table, &mut mistakes);
         (read, mistakes)
     }
@@ -74,23 +83,6 @@ impl Section {
                 mistakes.push(unknown_key(&self.path, &entry.key, &entry.at, known.keys().map(String::as_str)));
             }
             is_known
-        });
-    }
-
-    /// Secrets and ranges, key by key; what is wrong is taken out of the table.
-    fn check_values(&self, schema: &Json, table: &mut Table, mistakes: &mut Vec<Mistake>) {
-        table.0.retain_mut(|entry| {
-            let property = &schema["properties"][&entry.key];
-            let before = mistakes.len();
-            if let Origin::Override(variable) = &entry.value.origin
-                && let Err(message) = turn_text(&mut entry.value.node, property, variable)
-            {
-                mistakes.push(Mistake::new("CS-C013", message, &entry.value.place));
-            }
-            let is_secret = mentions_secret(property);
-            check_secrets(&entry.key, &entry.value, is_secret, mistakes);
-            check_range(&entry.key, &entry.value, property, mistakes);
-            before == mistakes.len()
         });
     }
 
@@ -145,6 +137,12 @@ impl Section {
 
     /// The mistake of a section whose kind nobody knows.
     pub fn unknown_kind<'a>(&self, known: impl Iterator<Item = &'a str>) -> Mistake {
+        if later::KINDS.contains(&self.kind.as_str()) {
+            let message = format!("the kind `{}` is not in this version", self.kind);
+            return self
+                .mistake_at("kind", "CS-C009", message)
+                .help(Some("leave it out; a later version brings it".into()));
+        }
         let known: Vec<_> = known.collect();
         let names: Vec<_> = known.iter().map(|name| format!("`{name}`")).collect();
         self.mistake_at(
@@ -159,6 +157,23 @@ impl Section {
     pub fn says(&self, key: &str) -> bool {
         self.table.get(key).is_some()
     }
+}
+
+/// Secrets and ranges, key by key; what is wrong is taken out of the table.
+fn check_values(schema: &Json, table: &mut Table, mistakes: &mut Vec<Mistake>) {
+    table.0.retain_mut(|entry| {
+        let property = &schema["properties"][&entry.key];
+        let before = mistakes.len();
+        if let Origin::Override(variable) = &entry.value.origin
+            && let Err(message) = turn_text(&mut entry.value.node, property, variable)
+        {
+            mistakes.push(Mistake::new("CS-C013", message, &entry.value.place));
+        }
+        let is_secret = mentions_secret(property);
+        check_secrets(&entry.key, &entry.value, is_secret, mistakes);
+        check_range(&entry.key, &entry.value, property, mistakes);
+        before == mistakes.len()
+    });
 }
 
 /// The schema with everything written out where it is used.

@@ -11,7 +11,7 @@ use super::include::FAMILIES;
 use super::property::mentions_secret;
 use super::schema::{FIXED, Kinds};
 use super::section::Section;
-use super::value::{Entry, Node, Origin, Table, Value};
+use super::value::{Node, Origin, Table, Value};
 use super::{Parsed, Report, raw};
 
 /// The effective configuration as TOML; a comment behind every key says where it comes from.
@@ -65,13 +65,12 @@ fn write_section(
     for entry in &table.0 {
         let property = &schema["properties"][&entry.key];
         let has_secret = mentions_secret(property) || is_secret_name(&entry.key);
-        let origin = match &entry.value.origin {
-            Origin::Override(variable) => variable.clone(),
-            _ => {
-                let (line, _) = report.line_column(entry.at.file, entry.at.start);
-                let name = report.sources().get(entry.at.file).map_or("", |source| source.name.as_str());
-                format!("{name}:{line}")
-            }
+        let origin = if let Origin::Override(variable) = &entry.value.origin {
+            variable.clone()
+        } else {
+            let (line, _) = report.line_column(entry.at.file, entry.at.start);
+            let name = report.sources().get(entry.at.file).map_or("", |source| source.name.as_str());
+            format!("{name}:{line}")
         };
         let _ = writeln!(out, "{} = {}  # {origin}", entry.key, shown(&entry.value, has_secret));
     }
@@ -91,8 +90,7 @@ fn shown(value: &Value, has_secret: bool) -> String {
             format!("[{}]", items.join(", "))
         }
         (Node::Table(table), _) => {
-            let inner = |entry: &Entry| format!("{} = {}", entry.key, shown(&entry.value, has_secret));
-            format!("{{ {} }}", table.0.iter().map(inner).collect::<Vec<_>>().join(", "))
+            inline(table.0.iter().map(|entry| (entry.key.as_str(), shown(&entry.value, has_secret))))
         }
         _ if has_secret => "\"***\"".to_owned(),
         (Node::String(text), _) => toml::Value::String(text.clone()).to_string(),
@@ -105,12 +103,21 @@ fn shown(value: &Value, has_secret: bool) -> String {
 
 fn from_json(value: &Json) -> String {
     match value {
-        Json::Object(members) => {
-            let members: Vec<_> = members.iter().map(|(key, value)| format!("{key} = {}", from_json(value))).collect();
-            format!("{{ {} }}", members.join(", "))
-        }
+        Json::Object(members) => inline(members.iter().map(|(key, value)| (key.as_str(), from_json(value)))),
         Json::Array(items) => format!("[{}]", items.iter().map(from_json).collect::<Vec<_>>().join(", ")),
         Json::String(text) => toml::Value::String(text.clone()).to_string(),
         other => other.to_string(),
     }
+}
+
+/// A table in one line; keys that are not plain words are quoted.
+fn inline<'a>(members: impl Iterator<Item = (&'a str, String)>) -> String {
+    let plain = |key: &str| key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-') && !key.is_empty();
+    let members: Vec<_> = members
+        .map(|(key, value)| {
+            let key = if plain(key) { key.to_owned() } else { toml::Value::String(key.to_owned()).to_string() };
+            format!("{key} = {value}")
+        })
+        .collect();
+    if members.is_empty() { "{}".to_owned() } else { format!("{{ {} }}", members.join(", ")) }
 }

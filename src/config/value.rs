@@ -29,7 +29,7 @@ impl Place {
 }
 
 /// A value and its place.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Value {
     pub place: Place,
     pub origin: Origin,
@@ -47,7 +47,7 @@ pub enum Origin {
     Override(String),
 }
 
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub enum Node {
     String(String),
     Integer(i64),
@@ -59,10 +59,10 @@ pub enum Node {
 }
 
 /// Keys in file order.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Table(pub Vec<Entry>);
 
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Entry {
     pub key: String,
     pub at: Place,

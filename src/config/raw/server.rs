@@ -177,19 +177,13 @@ impl Default for Database {
 }
 
 /// What everything secret at rest is sealed with.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Secrets {
     /// 32 bytes in base64; generated into the data directory unless given.
     pub master_key: Option<Secret>,
     /// Can still open what they sealed.
     pub previous_keys: Vec<Secret>,
-}
-
-impl Default for Secrets {
-    fn default() -> Self {
-        Self { master_key: None, previous_keys: Vec::new() }
-    }
 }
 
 /// The signing keys.
@@ -279,6 +273,7 @@ impl Default for Admin {
 /// What is logged.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[expect(clippy::struct_field_names, reason = "they are the keys of the file")]
 pub struct Observability {
     /// `auto` is text on a terminal, else json.
     pub log_format: LogFormat,

@@ -99,17 +99,11 @@ impl TokenAlg {
 }
 
 /// A name an admin gives to people, and permission providers read.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Role {
     /// What it means.
     pub description: String,
-}
-
-impl Default for Role {
-    fn default() -> Self {
-        Self { description: String::new() }
-    }
 }
 
 /// How the pages look.

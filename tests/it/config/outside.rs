@@ -125,3 +125,15 @@ fn no_report_ever_shows_a_secret() {
         assert!(shown.contains("CS-C031") && !shown.contains("canary"), "{shown}");
     }
 }
+
+#[test]
+fn a_limit_is_kept_by_what_the_environment_says_too() {
+    let parsed = with_env(
+        "",
+        &[("COUNTERSIGN__SESSION__MAX_PER_USER", "1001"), ("COUNTERSIGN__SESSION__IDLE_TIMEOUT", "4m")],
+        &[],
+    );
+    let places: Vec<_> = parsed.report.mistakes().iter().map(|mistake| parsed.report.place(mistake)).collect();
+    assert_eq!(places, ["environment:1:1", "environment:2:1"]);
+    assert!(mistakes(&parsed).iter().all(|text| text.starts_with("CS-C006")));
+}

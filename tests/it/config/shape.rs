@@ -60,8 +60,7 @@ fn a_report_is_read_by_programs_and_by_ci_too() {
 
 #[test]
 fn the_schema_knows_every_section_with_defaults_ranges_and_meanings() {
-    let schema =
-        schema(&[("providers", "corp", |generator| <Plugged as schemars::JsonSchema>::json_schema(generator))]);
+    let schema = schema(&[("providers", "corp", |generator| generator.subschema_for::<Plugged>())]);
     assert_eq!(schema["$schema"], "http://json-schema.org/draft-07/schema#");
     let session = &schema["properties"]["session"]["properties"]["idle_timeout"];
     assert_eq!((&session["default"], &session["x-min"]), (&"1d".into(), &"5m".into()));
@@ -72,6 +71,7 @@ fn the_schema_knows_every_section_with_defaults_ranges_and_meanings() {
         schema["properties"]["providers"]["properties"]["corp"]["anyOf"][0]["properties"]["kind"]["const"],
         "corp"
     );
+    assert!(schema["properties"]["providers"]["properties"]["corp"]["anyOf"][0]["properties"]["client_id"].is_object());
     let references = schema.to_string();
     for reference in references.split("\"#/definitions/").skip(1) {
         let name = reference.split('"').next().unwrap();
@@ -83,7 +83,8 @@ fn the_schema_knows_every_section_with_defaults_ranges_and_meanings() {
 fn what_is_shown_says_where_it_comes_from_and_hides_every_secret() {
     let parsed = text(
         "[secrets]\nmaster_key = \"canary\"\n[services.wiki]\nname = \"Wiki\"\nclient_secret = { env = \"WIKI\" }\n\
-         [providers.corp]\nclient_id = \"x\"\nclient_secret = \"canary\"\n",
+         [providers.corp]\nclient_id = \"x\"\nclient_secret = \"canary\"\n\
+         [permissions.one]\nusers = { \"ada@dev.test\" = [\"wiki:read\"] }\n",
     );
     let shown = show(&parsed, &[]);
     assert!(shown.contains("name = \"Wiki\"  # providers.toml:4\n"), "{shown}");
