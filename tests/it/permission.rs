@@ -3,6 +3,7 @@
 mod answer;
 mod chain;
 mod http;
+mod memory;
 mod r#static;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,12 +15,12 @@ use tokio::sync::Semaphore;
 
 use crate::config::{Mistake, Section};
 use crate::domain::id::UserId;
-use crate::domain::permission::{Decision, Merge};
+use crate::domain::permission::{Decision, Merge, Verdict};
 use crate::domain::service::{Algorithm, Delivery, PermissionsFormat, Service, TokenFormat};
 use crate::domain::user::{Address, User};
 use crate::it::stage::clock::ManualClock;
 use crate::net::Net;
-use crate::permission::chain::{Chain, ChainState, Question};
+use crate::permission::chain::{Chain, ChainState, Granted, Question};
 use crate::permission::{Ask, KINDS, OnError, PermissionError, PermissionProvider, ProviderPolicy};
 use crate::plugin::{Registry, Tools};
 
@@ -167,4 +168,17 @@ pub fn opened(
 pub fn mistakes(text: &str) -> Vec<String> {
     let found = opened(Arc::new(ManualClock::new()), text).err().unwrap_or_default();
     found.into_iter().map(|mistake| format!("{} {}", mistake.code, mistake.message)).collect()
+}
+
+pub fn stage() -> (Arc<ManualClock>, Arc<ChainState>) {
+    (Arc::new(ManualClock::new()), Arc::default())
+}
+
+/// What is granted.
+pub fn names(granted: &Granted) -> Vec<&str> {
+    granted.permissions.iter().filter(|(_, granted)| **granted).map(|(name, _)| name.as_str()).collect()
+}
+
+pub fn deny(message: &str) -> Decision {
+    Decision { verdict: Verdict::Deny, message: message.into(), ..Decision::default() }
 }
