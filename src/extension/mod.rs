@@ -14,6 +14,7 @@ use crate::plugin::Kind;
 pub const KINDS: &[Kind<dyn Extension>] = &[log::KIND, webhook::KIND];
 
 /// Something that happened to a user.
+#[expect(clippy::enum_variant_names, reason = "the names are those of the file: `user.created`")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 pub enum EventKind {
     /// `on_new_user`.

@@ -100,7 +100,7 @@ impl Webhook {
         let timeout = timeout.map_or(Duration::seconds(5), |span| span.0).unsigned_abs();
         let limits = Limits { deadline: Some(timeout), body: Some(LONGEST_ANSWER), allow_private, ..Limits::default() };
         let uri = check_url(&url, &limits).map_err(|reason| mistake("url", NOT_CALLABLE, format!("`url`: {reason}")));
-        let signer = Signer::new(&secret)
+        let signer = Signer::new(secret.reveal())
             .map_err(|reason| mistake("secret", NOT_A_USABLE_SECRET, format!("`secret`: {reason}")));
         let (Ok(uri), Ok(signer), true) = (uri, signer, mistakes.is_empty()) else { return Err(mistakes) };
         let retry_for = retry_for.map_or(Duration::hours(24), |span| span.0);

@@ -32,7 +32,7 @@ fn read(body: &[u8]) -> Result<Decision, String> {
         match name.as_str() {
             "version" if value == 1 => {}
             "version" => return Err("`version` is not 1".into()),
-            "decision" => decision.verdict = serde_json::from_value(value).map_err(|_| NOT_A_VERDICT.to_owned())?,
+            "decision" => decision.verdict = verdict(&value).ok_or("`decision` is not `allow`, `deny` or `abstain`")?,
             "permissions" => decision.permissions = permissions(value)?,
             "limits" => decision.limits = limits(value)?,
             "claims" => decision.claims = claims(value)?,
@@ -45,7 +45,6 @@ fn read(body: &[u8]) -> Result<Decision, String> {
     Ok(decision)
 }
 
-const NOT_A_VERDICT: &str = "`decision` is not `allow`, `deny` or `abstain`";
 const NOT_A_NAME: &str = "`permissions` holds something that is not a permission name";
 
 /// serde's own words would repeat parts of the answer.
@@ -54,6 +53,15 @@ fn describe(error: &serde_json::Error) -> String {
     match error.classify() {
         serde_json::error::Category::Data => format!("a repeated member, or nested too deeply, at {place}"),
         _ => format!("not JSON, at {place}"),
+    }
+}
+
+fn verdict(value: &Value) -> Option<Verdict> {
+    match value.as_str()? {
+        "allow" => Some(Verdict::Allow),
+        "deny" => Some(Verdict::Deny),
+        "abstain" => Some(Verdict::Abstain),
+        _ => None,
     }
 }
 

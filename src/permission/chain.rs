@@ -155,15 +155,13 @@ impl Chain {
         for id in &question.service.permissions {
             let link = self.link(id)?;
             let ask = run.ask();
-            match self.hear(link, &ask, run.until).await {
-                Ok(decision) => run.add(link, decision)?,
-                Err(error) => match self.fall_back(link, &ask, error).await? {
-                    Some(decision) => {
-                        run.is_stale = true;
-                        run.add(link, decision)?;
-                    }
-                    None => continue,
-                },
+            let heard = match self.hear(link, &ask, run.until).await {
+                Ok(decision) => Some((decision, false)),
+                Err(error) => self.fall_back(link, &ask, error).await?.map(|decision| (decision, true)),
+            };
+            if let Some((decision, is_stale)) = heard {
+                run.is_stale |= is_stale;
+                run.add(link, decision)?;
             }
         }
         Ok(run.into_granted())

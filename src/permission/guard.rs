@@ -51,19 +51,15 @@ impl Guard {
             ask.await
         };
         let deadline = patience.min(policy.timeout);
-        match tokio::time::timeout(deadline, asked).await {
-            Ok(answer) => {
-                self.note(policy, clock.now(), answer.is_ok());
-                answer
+        let Ok(answer) = tokio::time::timeout(deadline, asked).await else {
+            // A chain that ran out of time says nothing about its last provider.
+            if deadline == policy.timeout {
+                self.note(policy, clock.now(), false);
             }
-            Err(_) => {
-                // A chain that ran out of time says nothing about its last provider.
-                if deadline == policy.timeout {
-                    self.note(policy, clock.now(), false);
-                }
-                Err(PermissionError::Unreachable("it did not answer in time".into()))
-            }
-        }
+            return Err(PermissionError::Unreachable("it did not answer in time".into()));
+        };
+        self.note(policy, clock.now(), answer.is_ok());
+        answer
     }
 
     /// While the breaker is open, one call in each `breaker_open_for` may try.

@@ -85,7 +85,7 @@ impl Http {
         if headers.is_none() {
             mistake("auth_header", NOT_A_USABLE_SECRET, "`auth_header` cannot stand in a header".into());
         }
-        let signer = Signer::new(&config.secret)
+        let signer = Signer::new(config.secret.reveal())
             .map_err(|bad| mistake("secret", NOT_A_USABLE_SECRET, format!("`secret`: {bad}")))
             .ok();
         let (Some(policy), Some(uri), Some(headers), Some(signer)) = (policy, uri, headers, signer) else {

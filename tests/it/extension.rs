@@ -1,3 +1,4 @@
 //! Who is told about new users, logins and logouts.
 
 mod outbox;
+mod webhook;

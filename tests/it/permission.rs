@@ -3,6 +3,7 @@
 mod answer;
 mod chain;
 mod http;
+mod memory;
 mod r#static;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,13 +13,16 @@ use async_trait::async_trait;
 use time::{Duration, OffsetDateTime};
 use tokio::sync::Semaphore;
 
+use crate::config::{Mistake, Section};
 use crate::domain::id::UserId;
-use crate::domain::permission::{Decision, Merge};
+use crate::domain::permission::{Decision, Merge, Verdict};
 use crate::domain::service::{Algorithm, Delivery, PermissionsFormat, Service, TokenFormat};
 use crate::domain::user::{Address, User};
 use crate::it::stage::clock::ManualClock;
-use crate::permission::chain::{Chain, ChainState, Question};
-use crate::permission::{Ask, OnError, PermissionError, PermissionProvider, ProviderPolicy};
+use crate::net::Net;
+use crate::permission::chain::{Chain, ChainState, Granted, Question};
+use crate::permission::{Ask, KINDS, OnError, PermissionError, PermissionProvider, ProviderPolicy};
+use crate::plugin::{Registry, Tools};
 
 /// Ada, a member, with a verified address.
 pub fn ada() -> User {
@@ -145,4 +149,36 @@ pub fn chain(clock: &Arc<ManualClock>, state: &Arc<ChainState>, providers: &[Arc
     let named = named.map(|(id, provider)| (id.to_owned(), Arc::clone(provider) as Arc<dyn PermissionProvider>));
     let clock = Arc::clone(clock);
     Chain::of(named, Arc::clone(state), clock)
+}
+
+/// What a plug-in may use: this clock, the real way out.
+pub fn tools(clock: Arc<dyn crate::clock::Clock>) -> Tools {
+    Tools { clock, net: Net::real(), issuer: "http://localhost:8383".parse().unwrap(), is_dev: true }
+}
+
+/// The provider of a section, named `a`, opened as the file's sections are.
+pub fn opened(
+    clock: Arc<dyn crate::clock::Clock>,
+    text: &str,
+) -> Result<Registry<dyn PermissionProvider>, Vec<Mistake>> {
+    Registry::open(&[Section::for_test("a", text)], KINDS, &tools(clock))
+}
+
+/// The texts of all mistakes of a section.
+pub fn mistakes(text: &str) -> Vec<String> {
+    let found = opened(Arc::new(ManualClock::new()), text).err().unwrap_or_default();
+    found.into_iter().map(|mistake| format!("{} {}", mistake.code, mistake.message)).collect()
+}
+
+pub fn stage() -> (Arc<ManualClock>, Arc<ChainState>) {
+    (Arc::new(ManualClock::new()), Arc::default())
+}
+
+/// What is granted.
+pub fn names(granted: &Granted) -> Vec<&str> {
+    granted.permissions.iter().filter(|(_, granted)| **granted).map(|(name, _)| name.as_str()).collect()
+}
+
+pub fn deny(message: &str) -> Decision {
+    Decision { verdict: Verdict::Deny, message: message.into(), ..Decision::default() }
 }

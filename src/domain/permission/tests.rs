@@ -12,7 +12,9 @@ fn says(grants: &[&str], denials: &[&str], patterns: &[&str]) -> Decision {
 
 fn merged(merge: Merge, answers: &[Decision]) -> Permissions {
     let mut merged = Merged::new(merge);
-    answers.iter().for_each(|answer| merged.add(answer.clone()));
+    for answer in answers {
+        merged.add(answer.clone());
+    }
     merged.permissions().clone()
 }
 

@@ -50,6 +50,7 @@ fn what_is_not_an_answer_is_refused_without_being_repeated() {
         r#"{"decision": "yes"}"#,
         r#"{"decision": true}"#,
         r#"{"decision": null}"#,
+        r#"{"decision": {"allow": null}}"#,
         r#"{"decison": "deny"}"#,
         r#"{"permissions": "secretname"}"#,
         r#"{"permissions": null}"#,
