@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use url::Url;
 
-use super::common::{LinkKey, SignupKey, Wrong, Wrongs, mistakes, rules};
+use super::keys::{LinkKey, SignupKey, Wrong, Wrongs, mistakes, rules};
 use super::{Button, Callback, Handshake, Provider, ProviderError, Rules, Seed};
 use crate::config::Section;
 use crate::domain::email::{Email, VerifiedEmail};
@@ -69,7 +69,6 @@ pub struct Person {
 pub struct Dev {
     button: Button,
     rules: Rules,
-    is_enabled: bool,
     page: Url,
     people: Vec<Seed>,
 }
@@ -109,7 +108,6 @@ impl Dev {
         wrongs.unless(|| Self {
             button: Button { name: config.name.unwrap_or_else(|| "a test person".into()), icon: "dev" },
             rules: rules(config.link, config.signup),
-            is_enabled: config.enabled.unwrap_or(true),
             page,
             people,
         })
@@ -141,10 +139,6 @@ impl Provider for Dev {
 
     fn rules(&self) -> &Rules {
         &self.rules
-    }
-
-    fn is_enabled(&self) -> bool {
-        self.is_enabled
     }
 
     async fn authorize_url(&self, handshake: &Handshake) -> Result<Url, ProviderError> {

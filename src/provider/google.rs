@@ -8,7 +8,8 @@ use url::Url;
 
 use super::claims::ClaimMap;
 use super::code::ClientAuth;
-use super::common::{self, Common, EmailTrust, Usual, Wrong, Wrongs, mistakes, upstream_config};
+use super::common::{Common, Usual};
+use super::keys::{self, EmailTrust, Wrong, Wrongs, mistakes, upstream_config};
 use super::openid::{Alg, Party, UserInfo, Ways};
 use super::{Button, Callback, Handshake, Provider, ProviderError, Rules};
 use crate::config::Section;
@@ -66,7 +67,7 @@ impl Google {
         if common.client_secret.is_none() {
             wrongs.add("client_secret", "Google needs a `client_secret`");
         }
-        let hosted_domains = common::domains("hosted_domains", &config.hosted_domains, &mut wrongs);
+        let hosted_domains = keys::domains("hosted_domains", &config.hosted_domains, &mut wrongs);
         let ways = Ways {
             issuer: config.issuer.unwrap_or_else(|| ISSUER.to_owned()),
             client_auth: ClientAuth::ClientSecretPost,
@@ -98,10 +99,6 @@ impl Provider for Google {
 
     fn rules(&self) -> &Rules {
         &self.party.common.rules
-    }
-
-    fn is_enabled(&self) -> bool {
-        self.party.common.is_enabled
     }
 
     async fn authorize_url(&self, handshake: &Handshake) -> Result<Url, ProviderError> {

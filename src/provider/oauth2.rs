@@ -8,7 +8,8 @@ use url::Url;
 
 use super::claims::{ClaimMap, Source};
 use super::code::{self, ClientAuth};
-use super::common::{Common, EmailTrust, Usual, Wrong, Wrongs, mistakes, upstream_config};
+use super::common::{Common, Usual};
+use super::keys::{EmailTrust, Wrong, Wrongs, mistakes, upstream_config};
 use super::{Button, Callback, Handshake, Provider, ProviderError, Rules, line};
 use crate::config::Section;
 use crate::domain::identity::Identity;
@@ -131,10 +132,6 @@ impl Provider for OAuth2 {
 
     fn rules(&self) -> &Rules {
         &self.common.rules
-    }
-
-    fn is_enabled(&self) -> bool {
-        self.common.is_enabled
     }
 
     async fn authorize_url(&self, handshake: &Handshake) -> Result<Url, ProviderError> {
