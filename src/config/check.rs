@@ -7,7 +7,7 @@ use time::Duration;
 use super::Mistake;
 use super::load::Loader;
 use super::section::Section;
-use super::service::names;
+use super::service::{Reference, names};
 use super::settings::Settings;
 use super::value::{Node, Origin, Table, Value};
 
@@ -17,6 +17,7 @@ pub fn across(settings: &mut Settings, loader: &mut Loader) {
     methods(settings, loader);
     retire_after(settings, loader);
     lonely_skip(settings, loader);
+    same_client(settings, loader);
     if settings.server.is_dev {
         return;
     }
@@ -30,7 +31,8 @@ pub fn across(settings: &mut Settings, loader: &mut Loader) {
 fn roles(settings: &Settings, loader: &mut Loader) {
     let known: BTreeSet<String> = settings.roles.iter().cloned().collect();
     let section = loader.split.fixed("login");
-    names(&section, "default_roles", "CS-C051", "role", &settings.login.default_roles, &known, loader);
+    let of = Reference { section: &section, key: "default_roles", code: "CS-C051", what: "role" };
+    names(&of, &settings.login.default_roles, &known, loader);
 }
 
 /// Somebody must be able to sign in.
@@ -49,7 +51,8 @@ fn methods(settings: &Settings, loader: &mut Loader) {
             id => settings.providers.iter().any(|section| section.id() == id),
         };
         let allowed = &service.allowed_providers;
-        if !allowed.is_empty() && clean && !allowed.iter().any(offered) {
+        let known = |name: &String| matches!(name.as_str(), "password" | "magic-link") || offered(name);
+        if !allowed.is_empty() && clean && allowed.iter().all(known) && !allowed.iter().any(offered) {
             let sections = loader.split.family("services");
             let section = sections.iter().find(|section| section.id() == service.id).expect("it was made from it");
             let message = format!("nobody can sign in to `{}`: all of its `allowed_providers` are off", service.id);
@@ -85,6 +88,24 @@ fn lonely_skip(settings: &Settings, loader: &mut Loader) {
             );
             let help = "`on_error = \"deny\"` gives no token instead".to_owned();
             loader.warnings.push(section.mistake_at("on_error", "CS-C071", message).help(Some(help)));
+        }
+    }
+}
+
+/// The same client at the same upstream twice would make two identities of one person.
+fn same_client(settings: &Settings, loader: &mut Loader) {
+    let mut seen: Vec<(&str, [Option<&str>; 4])> = Vec::new();
+    for section in &settings.providers {
+        let Some(client) = section.text("client_id") else { continue };
+        let upstream = section.text("issuer").or(section.text("base_url")).or(section.text("token_url"));
+        let tenant = section.text("tenant");
+        let same = [Some(section.kind()), Some(client), upstream, tenant];
+        match seen.iter().find(|(_, have)| *have == same) {
+            Some((first, _)) => {
+                let message = format!("`{}` is the same client at the same provider as `{first}`", section.id());
+                loader.wrong(section.mistake_at("client_id", "CS-C072", message));
+            }
+            None => seen.push((section.id(), same)),
         }
     }
 }

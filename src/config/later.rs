@@ -3,6 +3,10 @@
 /// Sections that come later.
 pub const SECTIONS: &[&str] = &["api", "audit", "privacy", "i18n"];
 
+/// Kinds that come later.
+pub const KINDS: &[&str] =
+    &["microsoft", "gitlab", "apple", "discord", "ldap", "policy", "cedar", "wasm", "sql", "exec"];
+
 /// Keys that come later, by section; `*` stands for any id.
 const KEYS: &[(&str, &[&str])] = &[
     ("server", &["tls", "reload"]),

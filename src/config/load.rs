@@ -8,9 +8,10 @@ use serde::de::DeserializeOwned;
 
 use super::include::{FAMILIES, override_by, read_all};
 use super::resolve::{Found, resolve};
-use super::section::{Section, nearest};
+use super::section::Section;
 use super::settings::Settings;
 use super::value::{Entry, Node, Origin, Place, Table};
+use super::words::nearest;
 use super::{Input, Mistake, Report, Source, World, check, fixed, later, service};
 
 /// What the texts say.
@@ -186,8 +187,7 @@ impl Split {
                 mistakes.push(Mistake::new("CS-C005", message, &entry.at));
                 continue;
             };
-            if let Some(message) = id_mistake(family, &entry.key) {
-                let help = "an id begins with a letter, holds a-z, 0-9 and -, and has 2 to 40 characters";
+            if let Some((message, help)) = id_mistake(family, &entry.key) {
                 mistakes.push(Mistake::new("CS-C010", message, &entry.at).help(Some(help.into())));
             }
             let mut section = self.section(entry.key.clone(), path, entry.at, table);
@@ -208,7 +208,7 @@ fn take_kind(section: &mut Section, mistakes: &mut Vec<Mistake>) {
     let Some(kind) = section.table.take("kind") else { return };
     section.kind_at = Some(kind.value.place.clone());
     match (kind.value.as_str(), &kind.value.origin) {
-        (Some(name), Origin::Written | Origin::Override(_)) => section.kind = name.to_owned(),
+        (Some(name), Origin::Written | Origin::Override(_)) => name.clone_into(&mut section.kind),
         _ => mistakes.push(Mistake::new("CS-C005", "`kind` must be a text".into(), &kind.value.place)),
     }
 }
@@ -244,13 +244,16 @@ fn unknown_section(entry: &Entry) -> Mistake {
 /// The ids that are paths of the login pages, or methods of the house.
 const RESERVED: [&str; 6] = ["password", "magic-link", "check-mail", "code", "link-accounts", "logout"];
 
-fn id_mistake(family: &str, id: &str) -> Option<String> {
+/// What is wrong with an id, and what to do.
+fn id_mistake(family: &str, id: &str) -> Option<(String, &'static str)> {
     let plain = id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
     let ends = id.bytes().next().is_some_and(|b| b.is_ascii_lowercase()) && !id.ends_with('-');
     if !plain || !ends || !(2..=40).contains(&id.len()) {
-        return Some(format!("`{id}` is not an id"));
+        let help = "an id begins with a letter, holds a-z, 0-9 and -, and has 2 to 40 characters";
+        return Some((format!("`{id}` is not an id"), help));
     }
-    (family == "providers" && RESERVED.contains(&id)).then(|| format!("`{id}` is a reserved name"))
+    let reserved = family == "providers" && RESERVED.contains(&id);
+    reserved.then(|| (format!("`{id}` is a reserved name"), "it is a page of the sign-in: choose another id"))
 }
 
 /// Adds the sections of one text to those before it; the same section in two texts is a mistake.

@@ -5,6 +5,8 @@ mod fixed;
 mod include;
 mod later;
 mod load;
+mod people;
+mod property;
 mod raw;
 mod report;
 mod resolve;
@@ -18,6 +20,7 @@ mod show;
 mod theme;
 pub mod units;
 mod value;
+mod words;
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -58,7 +61,7 @@ impl Mistake {
 }
 
 /// A file to read, or its text.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Input {
     name: String,
     /// `None`: still to be read, from `path`.
@@ -78,8 +81,8 @@ impl Input {
     }
 }
 
-/// A text that was read.
-#[derive(Debug, Clone)]
+/// A text that was read; it may hold secrets.
+#[derive(Clone)]
 pub struct Source {
     /// As it is shown.
     pub name: String,

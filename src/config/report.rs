@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{Mistake, Source};
 
 /// All mistakes of all files.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Report {
     sources: Vec<Source>,
     mistakes: Vec<Mistake>,
@@ -25,9 +25,17 @@ pub enum Format {
     Github,
 }
 
+impl std::fmt::Debug for Report {
+    /// Without the texts, for there are secrets in them.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.mistakes.iter().chain(&self.warnings)).finish()
+    }
+}
+
 impl Report {
     pub(super) fn new(sources: Vec<Source>, mistakes: Vec<Mistake>, warnings: Vec<Mistake>) -> Self {
         let mut report = Self { sources, mistakes, warnings };
+        report.drop_echoes();
         report.sort();
         report
     }
@@ -36,6 +44,20 @@ impl Report {
     pub fn extend(&mut self, mistakes: impl IntoIterator<Item = Mistake>) {
         self.mistakes.extend(mistakes);
         self.sort();
+    }
+
+    /// A line that is not TOML was read somehow, and what that somehow means is nobody's mistake.
+    fn drop_echoes(&mut self) {
+        let is_syntax = |mistake: &Mistake| mistake.code == "CS-C001";
+        let line = |mistake: &Mistake| (mistake.file, self.line_column(mistake.file, mistake.span.start).0);
+        let broken: std::collections::BTreeSet<_> =
+            self.mistakes.iter().filter(|mistake| is_syntax(mistake)).map(line).collect();
+        let echoes = |mistake: &Mistake| {
+            let nowhere = mistake.span.end == 0 && broken.iter().any(|(file, _)| *file == mistake.file);
+            !is_syntax(mistake) && (nowhere || broken.contains(&line(mistake)))
+        };
+        let kept = |list: &[Mistake]| list.iter().filter(|mistake| !echoes(mistake)).cloned().collect();
+        (self.mistakes, self.warnings) = (kept(&self.mistakes), kept(&self.warnings));
     }
 
     fn sort(&mut self) {
@@ -96,15 +118,15 @@ impl Report {
             let (number, column) = self.line_column(mistake.file, mistake.span.start);
             let width = number.to_string().len();
             let line = self.line(mistake.file, number);
-            let carets = self.carets(mistake, line, column);
+            let shown = redact(line, mistake, column);
+            let carets = self.carets(mistake, &shown, column);
             let indent: String = line.chars().take(column - 1).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
-            let line = redact(line);
             let (code, message, place) = (mistake.code, &mistake.message, self.place(mistake));
             let text = format!(
                 "{red}{severity}[{code}]{reset}{bold}: {message}{reset}\n\
                  {blue}{:width$}-->{reset} {place}\n\
                  {blue}{:width$} |{reset}\n\
-                 {blue}{number} |{reset} {line}\n\
+                 {blue}{number} |{reset} {shown}\n\
                  {blue}{:width$} |{reset} {indent}{red}{carets}{reset}\n",
                 "", "", ""
             );
@@ -124,8 +146,8 @@ impl Report {
     }
 
     /// Carets below the first line of the place; none reaches into a secret's text further than the line shows it.
-    fn carets(&self, mistake: &Mistake, line: &str, column: usize) -> String {
-        let shown = redact(line).chars().count();
+    fn carets(&self, mistake: &Mistake, shown: &str, column: usize) -> String {
+        let shown = shown.chars().count();
         let text = self.sources.get(mistake.file).map_or("", |source| &source.text);
         let end = floor(text, mistake.span.end);
         let start = floor(text, mistake.span.start);
@@ -201,15 +223,36 @@ fn floor(text: &str, byte: usize) -> usize {
     at
 }
 
-/// The line with the text of a secret taken out.
-fn redact(line: &str) -> String {
-    let Some((key, value)) = line.split_once('=') else { return line.to_owned() };
-    let names = ["secret", "password", "key", "token", "auth_header"];
-    let name = key.trim().trim_matches('"').to_lowercase();
-    let is_secret = names.iter().any(|word| name.ends_with(word)) || name.ends_with("keys");
-    let is_reference = value.trim_start().starts_with('{');
-    let holds_password = value.split_once("://").is_some_and(|(_, rest)| {
+/// The line with everything taken out that may be the text of a secret.
+fn redact(line: &str, mistake: &Mistake, column: usize) -> String {
+    let is_unknown = matches!(mistake.code, "CS-C003" | "CS-C009");
+    for (at, _) in line.match_indices('=') {
+        let (key, value) = (&line[..at], &line[at + 1..]);
+        // What a key that nobody knows should have been, nobody knows either.
+        let is_first = is_unknown && column <= key.chars().count();
+        if is_first || (is_secret(key) && !is_reference(value)) || holds_password(value) {
+            return format!("{key}= …");
+        }
+    }
+    line.to_owned()
+}
+
+/// Whether the last word of the text names a secret.
+fn is_secret(text: &str) -> bool {
+    let text = text.trim_end().trim_end_matches(['"', '\'']).to_lowercase();
+    let start = text.rfind(|c: char| !c.is_alphanumeric() && c != '_' && c != '-').map_or(0, |at| at + 1);
+    let word = &text[start..];
+    ["secret", "password", "key", "keys", "token", "auth_header"].iter().any(|name| word.ends_with(name))
+}
+
+fn is_reference(value: &str) -> bool {
+    let inside = value.trim_start().strip_prefix('{').map(str::trim_start);
+    inside.is_some_and(|inside| ["env", "file", "credential"].iter().any(|name| inside.starts_with(name)))
+}
+
+/// Whether the value is a URL with a password in it.
+fn holds_password(value: &str) -> bool {
+    value.split_once("://").is_some_and(|(_, rest)| {
         rest.split(['/', '"']).next().is_some_and(|authority| authority.contains(':') && authority.contains('@'))
-    });
-    if is_secret && !is_reference || holds_password { format!("{key}= …") } else { line.to_owned() }
+    })
 }

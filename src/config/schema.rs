@@ -89,15 +89,24 @@ fn by_id(generator: &mut SchemaGenerator, make: Make) -> Value {
     json!({ "type": "object", "propertyNames": { "pattern": ID }, "additionalProperties": make(generator).to_value() })
 }
 
+/// What a reference refers to: Draft-07 ignores everything beside a `$ref`, and `kind` is to stand beside the kind's own keys.
+fn written_out(section: Value, generator: &SchemaGenerator) -> Value {
+    let name = section["$ref"].as_str().and_then(|reference| reference.rsplit('/').next());
+    name.and_then(|name| generator.definitions().get(name)).cloned().unwrap_or(section)
+}
+
 /// A section has the schema of its kind; a section without `kind` has that of its name.
 fn plugged(family: &str, kinds: Kinds<'_>, generator: &mut SchemaGenerator) -> Value {
     let mut named = serde_json::Map::new();
     let mut any = Vec::new();
     for (_, kind, make) in kinds.iter().filter(|(of, _, _)| *of == family) {
-        let mut section = make(generator).to_value();
+        let mut section = written_out(make(generator).to_value(), generator);
         section["properties"]["kind"] =
             json!({ "const": kind, "description": "May be left out where the name is the kind." });
-        section["properties"]["enabled"] = json!({ "type": "boolean", "default": true });
+        if family == "providers" {
+            let meaning = "A provider that is off is not offered; what was linked stays.";
+            section["properties"]["enabled"] = json!({ "type": "boolean", "default": true, "description": meaning });
+        }
         let mut explicit = section.clone();
         match explicit["required"].as_array_mut() {
             Some(required) => required.push(json!("kind")),

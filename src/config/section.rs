@@ -1,16 +1,19 @@
 //! One table of the file, and the way into its kind's struct that finds every mistake in one run.
 
+use std::fmt;
+
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 
-use super::units::{Size, Span};
+use super::property::{check_range, check_secrets, mentions_secret, turn_text};
 use super::value::{Node, Origin, Place, Table, Value};
+use super::words::{describe, nearest, unknown_key};
 use super::{Mistake, later};
 
 /// One table of the file, such as `[providers.google]`, with its place.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Section {
     pub(super) id: String,
     pub(super) kind: String,
@@ -21,6 +24,13 @@ pub struct Section {
     pub(super) table: Table,
     /// The directory its paths are relative to.
     pub(super) dir: std::path::PathBuf,
+}
+
+impl fmt::Debug for Section {
+    /// Without its values, for some are secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Section([{}])", self.path)
+    }
 }
 
 impl Section {
@@ -60,7 +70,7 @@ impl Section {
                 mistakes.push(self.mistake("CS-C004", format!("missing key `{key}` in `[{}]`", self.path)));
             }
         }
-        self.check_values(&schema, &mut table, &mut mistakes);
+        check_values(&schema, &mut table, &mut mistakes);
         let read = self.fit(&schema, table, &mut mistakes);
         (read, mistakes)
     }
@@ -73,23 +83,6 @@ impl Section {
                 mistakes.push(unknown_key(&self.path, &entry.key, &entry.at, known.keys().map(String::as_str)));
             }
             is_known
-        });
-    }
-
-    /// Secrets and ranges, key by key; what is wrong is taken out of the table.
-    fn check_values(&self, schema: &Json, table: &mut Table, mistakes: &mut Vec<Mistake>) {
-        table.0.retain_mut(|entry| {
-            let property = &schema["properties"][&entry.key];
-            let before = mistakes.len();
-            if let Origin::Override(variable) = &entry.value.origin
-                && let Err(message) = turn_text(&mut entry.value.node, property, variable)
-            {
-                mistakes.push(Mistake::new("CS-C013", message, &entry.value.place));
-            }
-            let is_secret = mentions_secret(property);
-            check_secrets(&entry.key, &entry.value, is_secret, mistakes);
-            check_range(&entry.key, &entry.value, property, mistakes);
-            before == mistakes.len()
         });
     }
 
@@ -144,6 +137,12 @@ impl Section {
 
     /// The mistake of a section whose kind nobody knows.
     pub fn unknown_kind<'a>(&self, known: impl Iterator<Item = &'a str>) -> Mistake {
+        if later::KINDS.contains(&self.kind.as_str()) {
+            let message = format!("the kind `{}` is not in this version", self.kind);
+            return self
+                .mistake_at("kind", "CS-C009", message)
+                .help(Some("leave it out; a later version brings it".into()));
+        }
         let known: Vec<_> = known.collect();
         let names: Vec<_> = known.iter().map(|name| format!("`{name}`")).collect();
         self.mistake_at(
@@ -160,62 +159,27 @@ impl Section {
     }
 }
 
+/// Secrets and ranges, key by key; what is wrong is taken out of the table.
+fn check_values(schema: &Json, table: &mut Table, mistakes: &mut Vec<Mistake>) {
+    table.0.retain_mut(|entry| {
+        let property = &schema["properties"][&entry.key];
+        let before = mistakes.len();
+        if let Origin::Override(variable) = &entry.value.origin
+            && let Err(message) = turn_text(&mut entry.value.node, property, variable)
+        {
+            mistakes.push(Mistake::new("CS-C013", message, &entry.value.place));
+        }
+        let is_secret = mentions_secret(property);
+        check_secrets(&entry.key, &entry.value, is_secret, mistakes);
+        check_range(&entry.key, &entry.value, property, mistakes);
+        before == mistakes.len()
+    });
+}
+
 /// The schema with everything written out where it is used.
 fn schema_of<C: JsonSchema>() -> Json {
     let settings = SchemaSettings::draft07().with(|settings| settings.inline_subschemas = true);
     settings.into_generator().into_root_schema_for::<C>().to_value()
-}
-
-/// The mistake of a key nobody knows; keys that are only not there yet are told apart from typos.
-pub(super) fn unknown_key<'a>(path: &str, key: &str, at: &Place, known: impl Iterator<Item = &'a str>) -> Mistake {
-    if later::is_later(path, key) {
-        return Mistake::new("CS-C009", format!("`{key}` in `[{path}]` is not in this version"), at)
-            .help(Some("leave it out; a later version brings it".into()));
-    }
-    let known: Vec<_> = known.collect();
-    let names: Vec<_> = known.iter().map(|name| format!("`{name}`")).collect();
-    let near = nearest(key, known.iter().copied());
-    let message = format!("unknown key `{key}` in `[{path}]`");
-    Mistake::new("CS-C003", message, at).help(Some(match near {
-        Some(name) => format!("did you mean `{name}`?"),
-        None => format!("it knows {}", names.join(", ")),
-    }))
-}
-
-/// The name that was probably meant.
-pub(super) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let word = word.replace('-', "_");
-    known
-        .map(|name| (strsim::jaro_winkler(&word, &name.replace('-', "_")), name))
-        .filter(|(score, _)| *score > 0.84)
-        .max_by(|left, right| left.0.total_cmp(&right.0))
-        .map(|(_, name)| name)
-}
-
-fn describe(message: &str, missing: Option<&str>, hide: bool, place: &Place) -> Mistake {
-    if let Some(name) = missing {
-        return Mistake::new("CS-C004", format!("missing key `{name}`"), place);
-    }
-    if hide {
-        let message = "this is not a secret: write a text, `{ env = \"NAME\" }`, `{ file = \"path\" }` or `{ credential = \"name\" }`";
-        return Mistake::new("CS-C005", message.into(), place);
-    }
-    let Some(rest) = message.strip_prefix("unknown field `") else {
-        let (word, names) = variant_names(message);
-        let help = nearest(word, names.into_iter()).map(|name| format!("did you mean `{name}`?"));
-        return Mistake::new("CS-C005", message.to_owned(), place).help(help);
-    };
-    let (word, tail) = rest.split_once('`').unwrap_or((rest, ""));
-    let names: Vec<_> = tail.split('`').skip(1).step_by(2).collect();
-    let help = nearest(word, names.into_iter()).map(|name| format!("did you mean `{name}`?"));
-    Mistake::new("CS-C003", message.replacen("field", "key", 1), place).help(help)
-}
-
-/// The word and the choices of ``unknown variant `x`, expected one of `a`, `b` ``.
-fn variant_names(message: &str) -> (&str, Vec<&str>) {
-    let Some(rest) = message.strip_prefix("unknown variant `") else { return ("", Vec::new()) };
-    let (word, tail) = rest.split_once('`').unwrap_or((rest, ""));
-    (word, tail.split('`').skip(1).step_by(2).collect())
 }
 
 fn within(value: &Value, place: &Place) -> bool {
@@ -225,115 +189,6 @@ fn within(value: &Value, place: &Place) -> bool {
         _ => false,
     };
     inside || value.place == *place
-}
-
-/// Whether a property is, or holds, a secret.
-pub(super) fn mentions_secret(property: &Json) -> bool {
-    match property {
-        Json::Object(members) => members.contains_key("x-secret") || members.values().any(mentions_secret),
-        Json::Array(items) => items.iter().any(mentions_secret),
-        _ => false,
-    }
-}
-
-fn check_secrets(key: &str, value: &Value, is_secret: bool, mistakes: &mut Vec<Mistake>) {
-    match (&value.node, &value.origin) {
-        (_, Origin::Reference(_)) if !is_secret => {
-            let message = format!("`{key}` is not a secret, so it cannot be taken from elsewhere");
-            mistakes.push(Mistake::new("CS-C008", message, &value.place).help(Some("write the value here".into())));
-        }
-        (Node::String(text), Origin::Written | Origin::Override(_)) if is_secret && text.is_empty() => {
-            mistakes.push(Mistake::new("CS-C007", format!("the secret `{key}` is empty"), &value.place));
-        }
-        (Node::Array(items), _) => {
-            for item in items {
-                check_secrets(key, item, is_secret, mistakes);
-            }
-        }
-        (Node::Table(table), _) => {
-            for entry in &table.0 {
-                check_secrets(&entry.key, &entry.value, is_secret && !entry.value.is_plain(), mistakes);
-            }
-        }
-        _ => {}
-    }
-}
-
-impl Value {
-    /// Inside a table we do not know which key is the secret; only a reference surely is.
-    fn is_plain(&self) -> bool {
-        self.origin == Origin::Written
-    }
-}
-
-fn check_range(key: &str, value: &Value, property: &Json, mistakes: &mut Vec<Mistake>) {
-    let limits = |name: &str| {
-        let direct = property.get(name);
-        direct.or_else(|| property["anyOf"].as_array()?.iter().find_map(|branch| branch.get(name)))
-    };
-    let outside = match &value.node {
-        Node::Integer(number) => {
-            let (min, max) = (limits("minimum").and_then(Json::as_f64), limits("maximum").and_then(Json::as_f64));
-            #[expect(clippy::cast_precision_loss, reason = "limits are small numbers")]
-            let number = *number as f64;
-            (min.is_some_and(|min| number < min) || max.is_some_and(|max| number > max))
-                .then(|| (min.map(|n| n.to_string()), max.map(|n| n.to_string())))
-        }
-        Node::String(text) => {
-            let (min, max) = (limits("x-min").and_then(Json::as_str), limits("x-max").and_then(Json::as_str));
-            let measure = |text: &str| {
-                Span::parse(text)
-                    .ok()
-                    .map(|span| span.0.whole_milliseconds())
-                    .or_else(|| Size::parse(text).ok().map(|size| i128::from(size.0)))
-            };
-            let below =
-                |low: Option<i128>, high: Option<i128>| matches!((low, high), (Some(low), Some(high)) if low < high);
-            let given = measure(text);
-            let is_word = limits("enum").is_some();
-            (!is_word && (below(given, min.and_then(measure)) || below(max.and_then(measure), given)))
-                .then(|| (min.map(str::to_owned), max.map(str::to_owned)))
-        }
-        _ => None,
-    };
-    let Some((min, max)) = outside else { return };
-    let range = match (min, max) {
-        (Some(min), Some(max)) => format!("{min} to {max}"),
-        (Some(min), None) => format!("at least {min}"),
-        (_, max) => format!("at most {}", max.unwrap_or_default()),
-    };
-    mistakes.push(Mistake::new("CS-C006", format!("`{key}` is out of range: allowed is {range}"), &value.place));
-}
-
-/// The text of an environment variable as what the key wants.
-fn turn_text(node: &mut Node, property: &Json, variable: &str) -> Result<(), String> {
-    let Node::String(text) = node else { return Ok(()) };
-    let wants = |name: &str| holds_type(property, name);
-    let (word, turned) = if wants("string") || mentions_secret(property) {
-        return Ok(());
-    } else if wants("boolean") {
-        ("true or false", text.parse().ok().map(Node::Boolean))
-    } else if wants("integer") {
-        ("a whole number", text.parse().ok().map(Node::Integer))
-    } else if wants("number") {
-        ("a number", text.parse().ok().map(Node::Float))
-    } else if wants("array") || wants("object") {
-        return Err(format!("`{variable}` cannot be set by the environment: only single values can"));
-    } else {
-        return Ok(());
-    };
-    *node = turned.ok_or_else(|| format!("`{variable}` must be {word}"))?;
-    Ok(())
-}
-
-fn holds_type(property: &Json, name: &str) -> bool {
-    let own = match &property["type"] {
-        Json::String(have) => have == name,
-        Json::Array(all) => all.iter().any(|have| have == name),
-        _ => false,
-    };
-    let branches = ["anyOf", "oneOf", "allOf"].into_iter().filter_map(|word| property[word].as_array()).flatten();
-    own || branches.into_iter().any(|branch| holds_type(branch, name))
 }
 
 #[cfg(test)]

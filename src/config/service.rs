@@ -7,9 +7,10 @@ use url::Url;
 
 use super::load::Loader;
 use super::raw;
-use super::section::{Section, nearest};
+use super::section::Section;
 use super::settings::{Server, Settings};
 use super::value::Node;
+use super::words::nearest;
 use crate::domain::return_to::pattern_mistake;
 use crate::domain::service::{Algorithm, Delivery, Service};
 
@@ -33,15 +34,15 @@ pub fn with_families(mut settings: Settings, loader: &mut Loader) -> Settings {
         check(&raw, &section, &known, &settings.server, loader);
         settings.services.push(service(raw, section.id(), settings.keys.access_token_alg));
     }
-    settings.providers = enabled("providers", loader);
-    settings.permissions = enabled("permissions", loader);
-    settings.extensions = enabled("extensions", loader);
+    settings.providers = enabled(loader);
+    settings.permissions = loader.split.family("permissions");
+    settings.extensions = loader.split.family("extensions");
     settings
 }
 
-/// The sections that are not switched off.
-fn enabled(family: &str, loader: &mut Loader) -> Vec<Section> {
-    let mut sections = loader.split.family(family);
+/// The providers that are not switched off.
+fn enabled(loader: &mut Loader) -> Vec<Section> {
+    let mut sections = loader.split.family("providers");
     sections.retain_mut(|section| match section.table.take("enabled") {
         None => true,
         Some(entry) => match (&entry.value.node, entry.value.as_str()) {
@@ -77,9 +78,24 @@ impl Known {
 }
 
 fn check(raw: &raw::Service, section: &Section, known: &Known, server: &Server, loader: &mut Loader) {
-    names(section, "permissions", "CS-C061", "permission provider", &raw.permissions, &known.permissions, loader);
-    names(section, "allowed_roles", "CS-C062", "role", &raw.allowed_roles, &known.roles, loader);
-    names(section, "allowed_providers", "CS-C063", "provider", &raw.allowed_providers, &known.methods, loader);
+    names(
+        &Reference { section, key: "permissions", code: "CS-C061", what: "permission provider" },
+        &raw.permissions,
+        &known.permissions,
+        loader,
+    );
+    names(
+        &Reference { section, key: "allowed_roles", code: "CS-C062", what: "role" },
+        &raw.allowed_roles,
+        &known.roles,
+        loader,
+    );
+    names(
+        &Reference { section, key: "allowed_providers", code: "CS-C063", what: "provider" },
+        &raw.allowed_providers,
+        &known.methods,
+        loader,
+    );
     for (index, pattern) in raw.next_urls.iter().enumerate() {
         if let Some(why) = pattern_mistake(pattern, !server.is_dev) {
             let message = format!("`{pattern}` cannot stand in `next_urls`: {why}");
@@ -114,15 +130,18 @@ fn check(raw: &raw::Service, section: &Section, known: &Known, server: &Server, 
     }
 }
 
-pub(super) fn names(
-    section: &Section,
-    key: &str,
-    code: &'static str,
-    what: &str,
-    used: &[String],
-    known: &BTreeSet<String>,
-    loader: &mut Loader,
-) {
+/// A key whose values are names of other sections.
+pub struct Reference<'a> {
+    pub section: &'a Section,
+    pub key: &'a str,
+    pub code: &'static str,
+    /// What is named.
+    pub what: &'a str,
+}
+
+/// Every name must be known.
+pub fn names(of: &Reference<'_>, used: &[String], known: &BTreeSet<String>, loader: &mut Loader) {
+    let Reference { section, key, code, what } = of;
     for (index, name) in used.iter().enumerate().filter(|(_, name)| !known.contains(*name)) {
         let near = nearest(name, known.iter().map(String::as_str));
         let help = near.map_or_else(

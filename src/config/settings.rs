@@ -237,6 +237,7 @@ impl RateLimits {
 }
 
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_field_names, reason = "they are the keys of the file")]
 pub struct Observability {
     pub log_format: LogFormat,
     /// `EnvFilter` syntax.

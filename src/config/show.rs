@@ -8,8 +8,9 @@ use serde_json::Value as Json;
 
 use super::check::is_secret_name;
 use super::include::FAMILIES;
+use super::property::mentions_secret;
 use super::schema::{FIXED, Kinds};
-use super::section::{Section, mentions_secret};
+use super::section::Section;
 use super::value::{Entry, Node, Origin, Table, Value};
 use super::{Parsed, Report, raw};
 
@@ -64,13 +65,12 @@ fn write_section(
     for entry in &table.0 {
         let property = &schema["properties"][&entry.key];
         let has_secret = mentions_secret(property) || is_secret_name(&entry.key);
-        let origin = match &entry.value.origin {
-            Origin::Override(variable) => variable.clone(),
-            _ => {
-                let (line, _) = report.line_column(entry.at.file, entry.at.start);
-                let name = report.sources().get(entry.at.file).map_or("", |source| source.name.as_str());
-                format!("{name}:{line}")
-            }
+        let origin = if let Origin::Override(variable) = &entry.value.origin {
+            variable.clone()
+        } else {
+            let (line, _) = report.line_column(entry.at.file, entry.at.start);
+            let name = report.sources().get(entry.at.file).map_or("", |source| source.name.as_str());
+            format!("{name}:{line}")
         };
         let _ = writeln!(out, "{} = {}  # {origin}", entry.key, shown(&entry.value, has_secret));
     }

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::ops::Range;
 
-use serde::de::value::{MapAccessDeserializer, SeqDeserializer, StrDeserializer};
-use serde::de::{DeserializeSeed, IntoDeserializer, MapAccess, Unexpected, Visitor};
+use serde::de::value::{MapAccessDeserializer, StrDeserializer};
+use serde::de::{DeserializeSeed, IntoDeserializer, MapAccess, SeqAccess, Unexpected, Visitor};
 use toml::de::{DeTable, DeValue};
 
 /// Bytes of one of the files.
@@ -29,7 +29,7 @@ impl Place {
 }
 
 /// A value and its place.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Value {
     pub place: Place,
     pub origin: Origin,
@@ -47,7 +47,7 @@ pub enum Origin {
     Override(String),
 }
 
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub enum Node {
     String(String),
     Integer(i64),
@@ -59,10 +59,10 @@ pub enum Node {
 }
 
 /// Keys in file order.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Table(pub Vec<Entry>);
 
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Entry {
     pub key: String,
     pub at: Place,
@@ -79,15 +79,12 @@ impl Table {
         Some(self.0.remove(index))
     }
 
-    /// Removes the innermost entry at a place and says its key.
+    /// Removes the innermost entry or list item at a place and says its key; an item has none.
     pub fn remove_at(&mut self, place: &Place) -> Option<String> {
         for entry in &mut self.0 {
             let inner = match &mut entry.value.node {
                 Node::Table(table) => table.remove_at(place),
-                Node::Array(items) => items.iter_mut().find_map(|item| match &mut item.node {
-                    Node::Table(table) => table.remove_at(place),
-                    _ => None,
-                }),
+                Node::Array(items) => remove_item(items, place),
                 _ => None,
             };
             if inner.is_some() {
@@ -111,6 +108,19 @@ impl Table {
                 .collect(),
         )
     }
+}
+
+fn remove_item(items: &mut Vec<Value>, place: &Place) -> Option<String> {
+    let inner = items.iter_mut().find_map(|item| match &mut item.node {
+        Node::Table(table) => table.remove_at(place),
+        Node::Array(items) => remove_item(items, place),
+        _ => None,
+    });
+    inner.or_else(|| {
+        let index = items.iter().position(|item| item.place.holds(place))?;
+        items.remove(index);
+        Some(String::new())
+    })
 }
 
 impl Value {
@@ -184,10 +194,7 @@ impl<'de> serde::Deserializer<'de> for &'de Value {
             Node::Float(number) => visitor.visit_f64(*number),
             Node::Boolean(value) => visitor.visit_bool(*value),
             Node::Datetime(_) => Err(serde::de::Error::invalid_type(Unexpected::Other("a date"), &visitor)),
-            Node::Array(items) => {
-                let mut items = SeqDeserializer::new(items.iter());
-                visitor.visit_seq(&mut items)
-            }
+            Node::Array(items) => visitor.visit_seq(Items(items.iter())),
             Node::Table(table) => visitor.visit_map(Entries { rest: table.0.iter(), value: None }),
         }
         .map_err(|misfit: Misfit| misfit.at(&self.place))
@@ -238,6 +245,18 @@ impl<'de> MapAccess<'de> for Entries<'de> {
     }
 
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Misfit> {
-        seed.deserialize(self.value.take().expect("a key was read before"))
+        let value = self.value.take().expect("a key was read before");
+        seed.deserialize(value).map_err(|misfit| misfit.at(&value.place))
+    }
+}
+
+struct Items<'de>(std::slice::Iter<'de, Value>);
+
+impl<'de> SeqAccess<'de> for Items<'de> {
+    type Error = Misfit;
+
+    fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, Misfit> {
+        let Some(item) = self.0.next() else { return Ok(None) };
+        seed.deserialize(item).map(Some).map_err(|misfit| misfit.at(&item.place))
     }
 }

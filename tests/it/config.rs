@@ -1,20 +1,83 @@
-//! The file.
+//! The file: what it means, and what is said about a broken one.
 
-use crate::config::{Input, World, parse};
+use std::path::{Path, PathBuf};
 
-#[test]
-fn an_empty_file_is_a_development_server() {
-    let parsed = parse(vec![Input::text("providers.toml", "")], &World::none());
-    assert_eq!(parsed.report.mistakes(), []);
-    assert!(parsed.settings.server.is_dev);
+use crate::config::{Format, Input, Parsed, World, parse};
+
+mod outside;
+mod reading;
+mod shape;
+
+/// What the text says, in an environment without anything.
+fn text(text: &str) -> Parsed {
+    parse(vec![Input::text("providers.toml", text)], &World::none())
+}
+
+/// The texts of the mistakes, each with its code.
+fn mistakes(parsed: &Parsed) -> Vec<String> {
+    parsed.report.mistakes().iter().map(|mistake| format!("{} {}", mistake.code, mistake.message)).collect()
+}
+
+/// Whether to write what the tests expect, for a person to read, instead of comparing with it.
+#[expect(clippy::disallowed_methods, reason = "this is a switch of the tests, not configuration")]
+fn rewrite() -> bool {
+    std::env::var("UPDATE_GOLDEN").is_ok()
+}
+
+fn corpus() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/config")
+}
+
+/// The file with the environment that its lines `#@ NAME=value` give it.
+fn broken(path: &Path) -> Parsed {
+    let text = std::fs::read_to_string(path).unwrap();
+    let overrides = text.lines().filter_map(|line| line.strip_prefix("#@ ")?.split_once('='));
+    let overrides = overrides.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let env = |name: &str| match name {
+        "SET" => Some("a text that is long enough".to_owned()),
+        "SHORT" => Some("short".to_owned()),
+        "EMPTY" => Some(String::new()),
+        _ => None,
+    };
+    parse(vec![Input::file(path)], &World { env: &env, overrides })
 }
 
 #[test]
-fn the_file_of_the_repository_has_no_mistake() {
-    let text = include_str!("../../providers.toml");
-    let parsed = parse(vec![Input::text("providers.toml", text)], &World::none());
-    assert_eq!(parsed.report.render(crate::config::Format::Human(false)), "");
-    assert!(parsed.settings.server.is_dev);
-    assert_eq!(parsed.settings.services[0].id, "demo");
-    assert_eq!(parsed.settings.providers[0].kind(), "dev");
+fn every_broken_file_is_answered_as_it_was_when_somebody_last_read_the_answer() {
+    let prefix = format!("{}/", corpus().display());
+    let mut files: Vec<_> = std::fs::read_dir(corpus()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
+    files.sort();
+    assert!(files.len() >= 60, "{}", files.len());
+    let mut differing = Vec::new();
+    for path in files {
+        let answer = broken(&path).report.render(Format::Human(false)).replace(&prefix, "");
+        let golden = path.with_extension("txt");
+        if rewrite() {
+            std::fs::write(&golden, &answer).unwrap();
+        }
+        if std::fs::read_to_string(&golden).unwrap_or_default() != answer {
+            differing.push(format!("{}\n{answer}", path.display()));
+        }
+    }
+    assert!(differing.is_empty(), "{}", differing.join("\n"));
+}
+
+#[test]
+fn every_mistake_has_a_line_a_column_and_a_code() {
+    for entry in std::fs::read_dir(corpus()).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "toml") {
+            continue;
+        }
+        let report = broken(&path).report;
+        let all: serde_json::Value = serde_json::from_str(&report.render(Format::Json)).unwrap();
+        let all = all.as_array().unwrap();
+        assert!(!all.is_empty(), "{} is not broken", path.display());
+        for found in all {
+            assert!(found["line"].as_u64().unwrap() >= 1 && found["column"].as_u64().unwrap() >= 1);
+            assert!(found["code"].as_str().unwrap().starts_with("CS-C0"));
+            assert!(!found["file"].as_str().unwrap().is_empty());
+        }
+    }
 }

@@ -1,0 +1,128 @@
+//! Services, roles, and how the pages look.
+
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::minutes;
+use crate::config::settings::ThemeMode;
+use crate::config::{Secret, Span};
+use crate::domain::permission::Merge;
+use crate::domain::service::{Algorithm, Delivery, PermissionsFormat, TokenFormat};
+
+/// Who receives tokens.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Service {
+    /// What people call it; the id unless given.
+    pub name: Option<String>,
+    /// What it is.
+    pub description: String,
+    /// Where its people start.
+    pub homepage: Option<String>,
+    /// A disabled service receives no sign-ins and no tokens.
+    pub enabled: bool,
+    /// `aud` of its tokens; the id unless given.
+    pub audience: Vec<String>,
+    /// Lets its server redeem codes at /auth/token.
+    pub client_secret: Option<Secret>,
+    /// Where a sign-in may come back to: exact, or with one `*` at the end.
+    pub next_urls: Vec<String>,
+    /// How it comes back.
+    pub next_delivery: Delivery,
+    /// `classic` is for verifiers written for the ancestor.
+    pub token_format: TokenFormat,
+    /// Origins whose pages may call the JSON API with cookies.
+    pub cors_origins: Vec<String>,
+    /// How long its tokens live.
+    #[schemars(extend("x-min" = "1m", "x-max" = "24h"))]
+    pub access_token_ttl: Span,
+    /// Signature algorithm of its tokens; `inherit` is `keys.access_token_alg`.
+    pub token_alg: TokenAlg,
+    /// Its permission providers, asked in this order.
+    pub permissions: Vec<String>,
+    /// How their answers come together; a deny wins in all three.
+    pub permissions_merge: Merge,
+    /// How permissions stand in the token.
+    pub permissions_format: PermissionsFormat,
+    /// Only these providers, `password` or `magic-link`; all unless given.
+    pub allowed_providers: Vec<String>,
+    /// Only users with one of these roles; all unless given.
+    pub allowed_roles: Vec<String>,
+}
+
+impl Default for Service {
+    fn default() -> Self {
+        Self {
+            name: None,
+            description: String::new(),
+            homepage: None,
+            enabled: true,
+            audience: Vec::new(),
+            client_secret: None,
+            next_urls: Vec::new(),
+            next_delivery: Delivery::default(),
+            token_format: TokenFormat::default(),
+            cors_origins: Vec::new(),
+            access_token_ttl: minutes(15),
+            token_alg: TokenAlg::Inherit,
+            permissions: Vec::new(),
+            permissions_merge: Merge::default(),
+            permissions_format: PermissionsFormat::default(),
+            allowed_providers: Vec::new(),
+            allowed_roles: Vec::new(),
+        }
+    }
+}
+
+/// The signature algorithm of a service's tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+pub enum TokenAlg {
+    /// As `keys.access_token_alg` says.
+    #[serde(rename = "inherit")]
+    Inherit,
+    ES256,
+    EdDSA,
+    RS256,
+}
+
+impl TokenAlg {
+    pub fn or(self, inherited: Algorithm) -> Algorithm {
+        match self {
+            Self::Inherit => inherited,
+            Self::ES256 => Algorithm::ES256,
+            Self::EdDSA => Algorithm::EdDSA,
+            Self::RS256 => Algorithm::RS256,
+        }
+    }
+}
+
+/// A name an admin gives to people, and permission providers read.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Role {
+    /// What it means.
+    pub description: String,
+}
+
+/// How the pages look.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Theme {
+    /// The issuer's host unless given.
+    pub name: Option<String>,
+    /// An SVG or PNG file of at most 256 KiB.
+    pub logo: Option<PathBuf>,
+    /// `#rrggbb`; made darker where white text on it could not be read.
+    #[schemars(regex(pattern = "^#[0-9a-fA-F]{6}$"))]
+    pub accent: String,
+    /// Light or dark.
+    pub mode: ThemeMode,
+}
+
+impl Default for Theme {
+    fn default() -> Self {
+        Self { name: None, logo: None, accent: "#2563eb".to_owned(), mode: ThemeMode::default() }
+    }
+}
