@@ -18,7 +18,7 @@ use crate::plugin::{Kind, Tools};
 /// `kind = "dev"`.
 pub const KIND: Kind<dyn Provider> = Kind {
     name: "dev",
-    schema: |generator| generator.subschema_for::<Config>(),
+    schema: Config::json_schema,
     open: |section, tools| open(section, tools).map(|opened| Arc::new(opened) as Arc<dyn Provider>),
 };
 
@@ -31,8 +31,6 @@ const REALM: &str = "dev";
 pub struct Config {
     /// The brand on the button. Default: `a test person`.
     pub name: Option<String>,
-    /// `false`: nobody signs in with it. Default: true.
-    pub enabled: Option<bool>,
     /// What happens when the address is known already. Default: as `login.account_linking` says.
     #[serde(default)]
     pub link: LinkKey,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use axum::http::StatusCode;
+use schemars::JsonSchema;
 use serde_json::Value;
 use url::Url;
 
@@ -19,7 +20,7 @@ use crate::plugin::{Kind, Tools};
 /// `kind = "github"`.
 pub const KIND: Kind<dyn Provider> = Kind {
     name: "github",
-    schema: |generator| generator.subschema_for::<Config>(),
+    schema: Config::json_schema,
     open: |section, tools| open(section, tools).map(|opened| Arc::new(opened) as Arc<dyn Provider>),
 };
 
@@ -29,7 +30,7 @@ const PAGE: usize = 100;
 const MOST_PAGES: usize = 10;
 
 /// What becomes of the person's organisations and teams.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum GroupsFrom {
     /// Nothing.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use schemars::JsonSchema;
 use time::Duration;
 use url::Url;
 
@@ -19,7 +20,7 @@ use crate::plugin::{Kind, Tools};
 /// `kind = "google"`.
 pub const KIND: Kind<dyn Provider> = Kind {
     name: "google",
-    schema: |generator| generator.subschema_for::<Config>(),
+    schema: Config::json_schema,
     open: |section, tools| open(section, tools).map(|opened| Arc::new(opened) as Arc<dyn Provider>),
 };
 

@@ -59,8 +59,6 @@ macro_rules! upstream_config {
         pub struct $name {
             /// The brand on the button: `Continue with …`; at most 30 characters.
             pub name: Option<String>,
-            /// `false`: nobody signs in with it; what is linked stays linked. Default: true.
-            pub enabled: Option<bool>,
             /// How the upstream knows this server.
             pub client_id: String,
             /// How this server proves that it is the client.

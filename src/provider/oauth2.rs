@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use axum::http::Method;
+use schemars::JsonSchema;
 use url::Url;
 
 use super::claims::{ClaimMap, Source};
@@ -18,12 +19,12 @@ use crate::plugin::{Kind, Tools};
 /// `kind = "oauth2"`.
 pub const KIND: Kind<dyn Provider> = Kind {
     name: "oauth2",
-    schema: |generator| generator.subschema_for::<Config>(),
+    schema: Config::json_schema,
     open: |section, tools| open(section, tools).map(|opened| Arc::new(opened) as Arc<dyn Provider>),
 };
 
 /// How user info is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum UserInfoMethod {
     /// The usual.

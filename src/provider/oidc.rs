@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use schemars::JsonSchema;
 use time::Duration;
 use url::Url;
 
@@ -19,12 +20,12 @@ use crate::plugin::{Kind, Tools};
 /// `kind = "oidc"`.
 pub const KIND: Kind<dyn Provider> = Kind {
     name: "oidc",
-    schema: |generator| generator.subschema_for::<Config>(),
+    schema: Config::json_schema,
     open: |section, tools| open(section, tools).map(|opened| Arc::new(opened) as Arc<dyn Provider>),
 };
 
 /// How the upstream answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ResponseMode {
     /// In the address.

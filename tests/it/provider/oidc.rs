@@ -8,6 +8,7 @@ use time::Duration;
 use super::super::stage::upstream::Key;
 use super::{HOST, OIDC, Play, callback, email, handshake, query, refusal, sign_in};
 use crate::domain::linking::LinkPolicy;
+use crate::net::{Answer, HttpRequest, Limits, Net, NetError, Transport};
 
 #[tokio::test]
 async fn the_browser_is_sent_with_state_nonce_and_an_s256_challenge() {
@@ -410,4 +411,32 @@ async fn a_code_verifier_of_a_wrong_length_is_noticed() {
 
         assert_eq!(Play::new().oidc("").authorize_url(&bad).await.is_ok(), is_fine, "{length}");
     }
+}
+
+#[tokio::test]
+async fn the_sections_limits_go_along_with_every_request() {
+    struct Listening(std::sync::Arc<std::sync::Mutex<Vec<Limits>>>);
+    impl Transport for Listening {
+        fn send(&self, _: HttpRequest, limits: &Limits) -> Answer<'_> {
+            self.0.lock().unwrap().push(limits.clone());
+            Box::pin(async { Err(NetError::Late("sso.test".into())) })
+        }
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ca.pem");
+    let made = rcgen::generate_simple_self_signed(vec!["sso.test".into()]).unwrap();
+    std::fs::write(&path, made.cert.pem()).unwrap();
+    let heard = std::sync::Arc::default();
+    let mut play = Play::new();
+    play.tools.net = Net::new(Listening(std::sync::Arc::clone(&heard)));
+
+    let more = format!("timeout = \"7s\"\nallow_private = true\nca_file = '{}'", path.display());
+    let _ = play.oidc(&more).probe().await;
+    let _ = play.oidc("").probe().await;
+
+    let heard = heard.lock().unwrap();
+    assert_eq!((heard[0].deadline, heard[0].allow_private), (Some(std::time::Duration::from_secs(7)), true));
+    assert_eq!(heard[0].extra_ca.as_deref(), Some(made.cert.pem().as_bytes()));
+    assert_eq!((heard[1].deadline, heard[1].allow_private), (Some(std::time::Duration::from_secs(5)), false));
+    assert_eq!(heard[1].extra_ca, None);
 }
