@@ -51,16 +51,14 @@ fn place(address: IpAddr) -> Place {
 
 /// The IPv4 address that an IPv6 address stands for: mapped, compatible, NAT64, 6to4 and Teredo.
 fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
-    let [a, b, c, d, e, f, high, low] = address.segments();
-    let tail = |high: u16, low: u16| {
-        let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
-        Ipv4Addr::new(a, b, c, d)
-    };
-    match [a, b, c, d, e, f] {
-        [0, 0, 0, 0, 0, 0] if high != 0 => Some(tail(high, low)),
-        [0, 0, 0, 0, 0, 0xffff] | [0, 0, 0, 0, 0xffff, 0] | [0x64, 0xff9b, 0, 0, 0, 0] => Some(tail(high, low)),
-        [0x2002, high, low, ..] => Some(tail(high, low)),
-        [0x2001, 0, ..] => Some(tail(!high, !low)),
+    let segments = address.segments();
+    let join = |high: u16, low: u16| Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low));
+    let tail = join(segments[6], segments[7]);
+    match segments {
+        [0, 0, 0, 0, 0, 0, high, _] if high != 0 => Some(tail),
+        [0, 0, 0, 0, 0, 0xffff, ..] | [0, 0, 0, 0, 0xffff, 0, ..] | [0x64, 0xff9b, 0, 0, 0, 0, ..] => Some(tail),
+        [0x2002, high, low, ..] => Some(join(high, low)),
+        [0x2001, 0, ..] => Some(join(!segments[6], !segments[7])),
         _ => None,
     }
 }
@@ -83,15 +81,14 @@ fn place_v4(address: Ipv4Addr) -> Place {
     }
 }
 
-/// Only global unicast (2000::/3) is public; what the IPv6 registry cuts out of it is not.
+/// Only global unicast (`2000::/3`) is public; what the IPv6 registry cuts out of it is not.
 fn place_v6(address: Ipv6Addr) -> Place {
     if address.is_loopback() {
         return Place::Private;
     }
     match address.segments() {
         [0xfc00..=0xfdff, ..] => Place::Private,
-        [0x2001, 0..=0x1ff, ..] | [0x2001, 0xdb8, ..] | [0x3fff, 0..=0xfff, ..] => Place::Special,
-        [0x2620, 0x4f, 0x8000, ..] => Place::Special,
+        [0x2001, 0..=0x1ff | 0xdb8, ..] | [0x3fff, 0..=0xfff, ..] | [0x2620, 0x4f, 0x8000, ..] => Place::Special,
         [0x2000..=0x3fff, ..] => Place::Public,
         _ => Place::Special,
     }

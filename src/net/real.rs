@@ -25,10 +25,13 @@ const AT_ONCE_PER_HOST: usize = 32;
 /// Hosts whose places are remembered; idle ones are forgotten above it.
 const HOSTS_REMEMBERED: usize = 1024;
 
+/// How far a client reaches, and which authorities it believes beside the system's.
+type Trust = (Reach, Option<Arc<[u8]>>);
+
 /// Requests over reqwest: rustls, no redirects, no proxies, no retries, nothing decompressed.
 #[derive(Default)]
 pub struct Real {
-    clients: Mutex<HashMap<(Reach, Option<Arc<[u8]>>), Client>>,
+    clients: Mutex<HashMap<Trust, Client>>,
     hosts: Mutex<HashMap<String, Arc<Semaphore>>>,
 }
 

@@ -1,21 +1,18 @@
-//! What the kinds have in common: the keys of their sections, and how claims become an identity.
+//! What the kinds have in common: who an upstream is to us, and how claims become an identity.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use schemars::JsonSchema;
-use serde::Deserialize;
 use serde_json::Value;
 use time::Duration;
 use url::Url;
 
 use super::claims::{ClaimMap, Source, text};
+use super::keys::{EmailTrust, Keys, Wrongs, domains, rules};
 use super::{Button, ProviderError, Rules};
 use crate::clock::Clock;
-use crate::config::{Mistake, Secret, Section, Span};
+use crate::config::{Secret, Span};
 use crate::domain::email::{Email, VerifiedEmail};
 use crate::domain::identity::{Identity, Subject, avatar, display_name};
-use crate::domain::linking::LinkPolicy;
 use crate::net::{self, Limits, Outward};
 use crate::plugin::Tools;
 
@@ -25,126 +22,6 @@ const TIMEOUT: Duration = Duration::seconds(5);
 const LONGEST_GROUP: usize = 200;
 /// Most groups that are kept.
 const MOST_GROUPS: usize = 500;
-
-/// Whether this provider's address may prove who somebody is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum EmailTrust {
-    /// Even if the provider does not say that it verified the address; not if it says that it did not.
-    Always,
-    /// Only if the provider says that it verified the address.
-    Verified,
-    /// Never; identities come without an address.
-    Never,
-}
-
-/// What happens when the address is known already.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum LinkKey {
-    /// As `login.account_linking` says.
-    #[default]
-    Inherit,
-    /// The person signs in with the method they already have; then both are linked.
-    Ask,
-    /// An address that both sides have verified links at once.
-    VerifiedEmail,
-    /// Never.
-    Never,
-}
-
-/// Whether this provider may make new accounts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum SignupKey {
-    /// As `login.signup` says.
-    #[default]
-    Inherit,
-    /// It may.
-    Open,
-    /// It may not.
-    Closed,
-}
-
-/// A section's struct: the kind's own keys and those every upstream has. Written out and not flattened, because flattening loses positions.
-macro_rules! upstream_config {
-    ($(#[$doc:meta])* $name:ident { $($(#[$key_doc:meta])* $key:ident: $type:ty,)* }) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, serde::Deserialize, schemars::JsonSchema)]
-        #[serde(deny_unknown_fields)]
-        pub struct $name {
-            /// The brand on the button: `Continue with …`; at most 30 characters.
-            pub name: Option<String>,
-            /// `false`: nobody signs in with it; what is linked stays linked. Default: true.
-            pub enabled: Option<bool>,
-            /// How the upstream knows this server.
-            pub client_id: String,
-            /// How this server proves that it is the client.
-            pub client_secret: Option<crate::config::Secret>,
-            /// What is asked for, in place of the kind's usual scopes.
-            pub scopes: Option<Vec<String>>,
-            /// Whether this provider's address may prove who somebody is.
-            pub email_trust: Option<crate::provider::common::EmailTrust>,
-            /// Only people with a trusted address in one of these domains; empty: everybody.
-            #[serde(default)]
-            pub allowed_email_domains: Vec<String>,
-            /// What happens when the address is known already. Default: as `login.account_linking` says.
-            #[serde(default)]
-            pub link: crate::provider::common::LinkKey,
-            /// Whether it may make new accounts. Default: as `login.signup` says.
-            #[serde(default)]
-            pub signup: crate::provider::common::SignupKey,
-            /// Sent upstream as it is: `login`, `consent`, `select_account`.
-            pub prompt: Option<String>,
-            /// Each call upstream, 1s to 30s. Default: 5s.
-            #[schemars(extend("x-min" = "1s", "x-max" = "30s"))]
-            pub timeout: Option<crate::config::Span>,
-            /// Whether it may live at a loopback or private address, there also without TLS. Default: only in dev mode.
-            pub allow_private: Option<bool>,
-            /// PEM file with more certificate authorities, for this provider only.
-            pub ca_file: Option<std::path::PathBuf>,
-            $($(#[$key_doc])* pub $key: $type,)*
-        }
-
-        impl $name {
-            fn keys(&self) -> crate::provider::common::Keys {
-                crate::provider::common::Keys {
-                    name: self.name.clone(),
-                    is_enabled: self.enabled.unwrap_or(true),
-                    client_id: self.client_id.clone(),
-                    client_secret: self.client_secret.clone(),
-                    scopes: self.scopes.clone(),
-                    email_trust: self.email_trust,
-                    allowed_email_domains: self.allowed_email_domains.clone(),
-                    link: self.link,
-                    signup: self.signup,
-                    prompt: self.prompt.clone(),
-                    timeout: self.timeout,
-                    allow_private: self.allow_private,
-                    ca_file: self.ca_file.clone(),
-                }
-            }
-        }
-    };
-}
-pub(super) use upstream_config;
-
-/// The keys every upstream has, as the section gives them.
-pub struct Keys {
-    pub name: Option<String>,
-    pub is_enabled: bool,
-    pub client_id: String,
-    pub client_secret: Option<Secret>,
-    pub scopes: Option<Vec<String>>,
-    pub email_trust: Option<EmailTrust>,
-    pub allowed_email_domains: Vec<String>,
-    pub link: LinkKey,
-    pub signup: SignupKey,
-    pub prompt: Option<String>,
-    pub timeout: Option<Span>,
-    pub allow_private: Option<bool>,
-    pub ca_file: Option<PathBuf>,
-}
 
 /// What a kind takes where the section is silent.
 pub struct Usual {
@@ -159,7 +36,6 @@ pub struct Usual {
 pub struct Common {
     pub id: String,
     pub button: Button,
-    pub is_enabled: bool,
     pub rules: Rules,
     pub client_id: String,
     pub client_secret: Option<Secret>,
@@ -172,36 +48,6 @@ pub struct Common {
     pub string_booleans: bool,
     pub out: Outward,
     pub clock: Arc<dyn Clock>,
-}
-
-/// A key with a value that cannot be.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Wrong {
-    /// Which.
-    pub key: &'static str,
-    /// Why, in one sentence.
-    pub why: String,
-}
-
-/// Collects what is wrong.
-#[derive(Debug, Default)]
-pub struct Wrongs(Vec<Wrong>);
-
-impl Wrongs {
-    /// One more.
-    pub fn add(&mut self, key: &'static str, why: impl Into<String>) {
-        self.0.push(Wrong { key, why: why.into() });
-    }
-
-    /// `made`, if nothing is wrong.
-    pub fn unless<T>(self, made: impl FnOnce() -> T) -> Result<T, Vec<Wrong>> {
-        if self.0.is_empty() { Ok(made()) } else { Err(self.0) }
-    }
-}
-
-/// Each at its key.
-pub fn mistakes(section: &Section, wrong: Vec<Wrong>) -> Vec<Mistake> {
-    wrong.into_iter().map(|Wrong { key, why }| section.mistake_at(key, "CS-C100", why)).collect()
 }
 
 impl Common {
@@ -227,7 +73,6 @@ impl Common {
         Self {
             id: id.to_owned(),
             button: Button { name, icon: usual.icon },
-            is_enabled: keys.is_enabled,
             rules: rules(keys.link, keys.signup),
             client_id: keys.client_id,
             client_secret: keys.client_secret,
@@ -264,7 +109,11 @@ impl Common {
         let Some(subject) = subject else {
             return Err(ProviderError::Untrusted("it names nobody, or by a name that cannot be kept".into()));
         };
-        let email = documents.iter().find_map(|document| self.email(document)).flatten();
+        let spoken =
+            self.claims.email.as_ref().and_then(|source| {
+                documents.iter().find_map(|document| source.read(document).map(|raw| (raw, *document)))
+            });
+        let email = spoken.and_then(|(raw, document)| self.vouched(raw.as_str()?, document));
         if !self.domains.is_empty() && !email.as_ref().is_some_and(|email| self.is_allowed(email)) {
             return Err(ProviderError::Refused(format!(
                 "only people with a verified address of {} may sign in",
@@ -281,9 +130,8 @@ impl Common {
         })
     }
 
-    /// `None` if the document knows no address, `Some(None)` if it knows one that proves nothing.
-    fn email(&self, document: &Value) -> Option<Option<VerifiedEmail>> {
-        let raw = self.claims.email.as_ref()?.read(document)?;
+    /// The address, if what the document says about it is proof enough.
+    fn vouched(&self, raw: &str, document: &Value) -> Option<VerifiedEmail> {
         let said = self.claims.email_verified.as_ref().and_then(|source| source.read(document));
         let said = match &said {
             Some(Value::Bool(said)) => Some(*said),
@@ -296,11 +144,7 @@ impl Common {
             EmailTrust::Verified => said == Some(true),
             EmailTrust::Never => false,
         };
-        Some(
-            raw.as_str()
-                .and_then(|raw| raw.parse().ok())
-                .and_then(|email: Email| VerifiedEmail::vouched(email, is_proof)),
-        )
+        raw.parse().ok().and_then(|email: Email| VerifiedEmail::vouched(email, is_proof))
     }
 
     fn is_allowed(&self, email: &VerifiedEmail) -> bool {
@@ -322,35 +166,6 @@ impl Common {
         groups.truncate(MOST_GROUPS);
         groups
     }
-}
-
-/// The section's own rules.
-pub fn rules(link: LinkKey, signup: SignupKey) -> Rules {
-    Rules {
-        link: match link {
-            LinkKey::Inherit => None,
-            LinkKey::Ask => Some(LinkPolicy::Ask),
-            LinkKey::VerifiedEmail => Some(LinkPolicy::VerifiedEmail),
-            LinkKey::Never => Some(LinkPolicy::Never),
-        },
-        signup: match signup {
-            SignupKey::Inherit => None,
-            SignupKey::Open => Some(true),
-            SignupKey::Closed => Some(false),
-        },
-    }
-}
-
-/// Domains in the form that verified addresses have.
-pub fn domains(key: &'static str, listed: &[String], wrongs: &mut Wrongs) -> Vec<String> {
-    let mut kept = Vec::with_capacity(listed.len());
-    for domain in listed {
-        match format!("someone@{domain}").parse::<Email>() {
-            Ok(email) => kept.push(email.domain().to_owned()),
-            Err(_) => wrongs.add(key, format!("`{domain}` is not a domain")),
-        }
-    }
-    kept
 }
 
 fn limits(keys: &Keys, tools: &Tools, wrongs: &mut Wrongs) -> Limits {
@@ -377,7 +192,7 @@ fn limits(keys: &Keys, tools: &Tools, wrongs: &mut Wrongs) -> Limits {
 fn check_claims(claims: &ClaimMap, wrongs: &mut Wrongs) {
     match &claims.subject {
         Some(Source::Const(_)) => wrongs.add("claims", "`subject` cannot be the same for everybody"),
-        Some(Source::Paths(paths)) if paths.iter().any(|path| path == "email" || path.ends_with(".email")) => {
+        Some(Source::Paths(paths)) if paths.iter().any(|path| path.rsplit('.').next() == Some("email")) => {
             wrongs.add("claims", "`subject` cannot be an address: addresses change hands");
         }
         _ => {}

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use url::Url;
 
-use super::common::{LinkKey, SignupKey, Wrong, Wrongs, mistakes, rules};
+use super::keys::{LinkKey, SignupKey, Wrong, Wrongs, mistakes, rules};
 use super::{Button, Callback, Handshake, Provider, ProviderError, Rules, Seed};
 use crate::config::Section;
 use crate::domain::email::{Email, VerifiedEmail};
@@ -18,7 +18,7 @@ use crate::plugin::{Kind, Tools};
 /// `kind = "dev"`.
 pub const KIND: Kind<dyn Provider> = Kind {
     name: "dev",
-    schema: |generator| generator.subschema_for::<Config>(),
+    schema: Config::json_schema,
     open: |section, tools| open(section, tools).map(|opened| Arc::new(opened) as Arc<dyn Provider>),
 };
 
@@ -31,8 +31,6 @@ const REALM: &str = "dev";
 pub struct Config {
     /// The brand on the button. Default: `a test person`.
     pub name: Option<String>,
-    /// `false`: nobody signs in with it. Default: true.
-    pub enabled: Option<bool>,
     /// What happens when the address is known already. Default: as `login.account_linking` says.
     #[serde(default)]
     pub link: LinkKey,
@@ -69,7 +67,6 @@ pub struct Person {
 pub struct Dev {
     button: Button,
     rules: Rules,
-    is_enabled: bool,
     page: Url,
     people: Vec<Seed>,
 }
@@ -109,7 +106,6 @@ impl Dev {
         wrongs.unless(|| Self {
             button: Button { name: config.name.unwrap_or_else(|| "a test person".into()), icon: "dev" },
             rules: rules(config.link, config.signup),
-            is_enabled: config.enabled.unwrap_or(true),
             page,
             people,
         })
@@ -141,10 +137,6 @@ impl Provider for Dev {
 
     fn rules(&self) -> &Rules {
         &self.rules
-    }
-
-    fn is_enabled(&self) -> bool {
-        self.is_enabled
     }
 
     async fn authorize_url(&self, handshake: &Handshake) -> Result<Url, ProviderError> {

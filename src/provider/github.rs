@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use axum::http::StatusCode;
+use schemars::JsonSchema;
 use serde_json::Value;
 use url::Url;
 
 use super::claims::{ClaimMap, Source};
 use super::code::{self, ClientAuth};
-use super::common::{Common, EmailTrust, Usual, Wrong, Wrongs, mistakes, upstream_config};
+use super::common::{Common, Usual};
+use super::keys::{EmailTrust, Wrong, Wrongs, mistakes, upstream_config};
 use super::{Button, Callback, Handshake, Provider, ProviderError, Rules, line};
 use crate::config::Section;
 use crate::domain::identity::Identity;
@@ -18,7 +20,7 @@ use crate::plugin::{Kind, Tools};
 /// `kind = "github"`.
 pub const KIND: Kind<dyn Provider> = Kind {
     name: "github",
-    schema: |generator| generator.subschema_for::<Config>(),
+    schema: Config::json_schema,
     open: |section, tools| open(section, tools).map(|opened| Arc::new(opened) as Arc<dyn Provider>),
 };
 
@@ -28,7 +30,7 @@ const PAGE: usize = 100;
 const MOST_PAGES: usize = 10;
 
 /// What becomes of the person's organisations and teams.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum GroupsFrom {
     /// Nothing.
@@ -227,10 +229,6 @@ impl Provider for GitHub {
 
     fn rules(&self) -> &Rules {
         &self.common.rules
-    }
-
-    fn is_enabled(&self) -> bool {
-        self.common.is_enabled
     }
 
     async fn authorize_url(&self, handshake: &Handshake) -> Result<Url, ProviderError> {

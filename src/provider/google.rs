@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use schemars::JsonSchema;
 use time::Duration;
 use url::Url;
 
 use super::claims::ClaimMap;
 use super::code::ClientAuth;
-use super::common::{self, Common, EmailTrust, Usual, Wrong, Wrongs, mistakes, upstream_config};
+use super::common::{Common, Usual};
+use super::keys::{self, EmailTrust, Wrong, Wrongs, mistakes, upstream_config};
 use super::openid::{Alg, Party, UserInfo, Ways};
 use super::{Button, Callback, Handshake, Provider, ProviderError, Rules};
 use crate::config::Section;
@@ -18,7 +20,7 @@ use crate::plugin::{Kind, Tools};
 /// `kind = "google"`.
 pub const KIND: Kind<dyn Provider> = Kind {
     name: "google",
-    schema: |generator| generator.subschema_for::<Config>(),
+    schema: Config::json_schema,
     open: |section, tools| open(section, tools).map(|opened| Arc::new(opened) as Arc<dyn Provider>),
 };
 
@@ -66,7 +68,7 @@ impl Google {
         if common.client_secret.is_none() {
             wrongs.add("client_secret", "Google needs a `client_secret`");
         }
-        let hosted_domains = common::domains("hosted_domains", &config.hosted_domains, &mut wrongs);
+        let hosted_domains = keys::domains("hosted_domains", &config.hosted_domains, &mut wrongs);
         let ways = Ways {
             issuer: config.issuer.unwrap_or_else(|| ISSUER.to_owned()),
             client_auth: ClientAuth::ClientSecretPost,
@@ -98,10 +100,6 @@ impl Provider for Google {
 
     fn rules(&self) -> &Rules {
         &self.party.common.rules
-    }
-
-    fn is_enabled(&self) -> bool {
-        self.party.common.is_enabled
     }
 
     async fn authorize_url(&self, handshake: &Handshake) -> Result<Url, ProviderError> {

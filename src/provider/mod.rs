@@ -8,6 +8,7 @@ pub mod dev;
 pub mod github;
 pub mod google;
 mod json;
+mod keys;
 mod line;
 pub mod oauth2;
 pub mod oidc;
@@ -53,10 +54,6 @@ pub trait Provider: Send + Sync {
     fn button(&self) -> &Button;
     /// Its own rules for linking and new accounts, where they differ from the file's.
     fn rules(&self) -> &Rules;
-    /// Whether anybody may sign in with it; what is linked to one that is off stays linked.
-    fn is_enabled(&self) -> bool {
-        true
-    }
     /// Where to send the browser (RFC 6749 §4.1.1).
     async fn authorize_url(&self, handshake: &Handshake) -> Result<Url, ProviderError>;
     /// Trades the code for who it is (RFC 6749 §4.1.3, OpenID Connect Core §3.1.3.7).

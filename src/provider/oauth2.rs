@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use axum::http::Method;
+use schemars::JsonSchema;
 use url::Url;
 
 use super::claims::{ClaimMap, Source};
 use super::code::{self, ClientAuth};
-use super::common::{Common, EmailTrust, Usual, Wrong, Wrongs, mistakes, upstream_config};
+use super::common::{Common, Usual};
+use super::keys::{EmailTrust, Wrong, Wrongs, mistakes, upstream_config};
 use super::{Button, Callback, Handshake, Provider, ProviderError, Rules, line};
 use crate::config::Section;
 use crate::domain::identity::Identity;
@@ -17,12 +19,12 @@ use crate::plugin::{Kind, Tools};
 /// `kind = "oauth2"`.
 pub const KIND: Kind<dyn Provider> = Kind {
     name: "oauth2",
-    schema: |generator| generator.subschema_for::<Config>(),
+    schema: Config::json_schema,
     open: |section, tools| open(section, tools).map(|opened| Arc::new(opened) as Arc<dyn Provider>),
 };
 
 /// How user info is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum UserInfoMethod {
     /// The usual.
@@ -131,10 +133,6 @@ impl Provider for OAuth2 {
 
     fn rules(&self) -> &Rules {
         &self.common.rules
-    }
-
-    fn is_enabled(&self) -> bool {
-        self.common.is_enabled
     }
 
     async fn authorize_url(&self, handshake: &Handshake) -> Result<Url, ProviderError> {

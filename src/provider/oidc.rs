@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use schemars::JsonSchema;
 use time::Duration;
 use url::Url;
 
 use super::claims::ClaimMap;
 use super::code::ClientAuth;
-use super::common::{Common, EmailTrust, Usual, Wrong, Wrongs, mistakes, upstream_config};
+use super::common::{Common, Usual};
+use super::keys::{EmailTrust, Wrong, Wrongs, mistakes, upstream_config};
 use super::openid::{Alg, Party, UserInfo, Ways};
 use super::{Button, Callback, Handshake, Provider, ProviderError, Rules};
 use crate::config::{Section, Span};
@@ -18,12 +20,12 @@ use crate::plugin::{Kind, Tools};
 /// `kind = "oidc"`.
 pub const KIND: Kind<dyn Provider> = Kind {
     name: "oidc",
-    schema: |generator| generator.subschema_for::<Config>(),
+    schema: Config::json_schema,
     open: |section, tools| open(section, tools).map(|opened| Arc::new(opened) as Arc<dyn Provider>),
 };
 
 /// How the upstream answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ResponseMode {
     /// In the address.
@@ -36,7 +38,7 @@ pub enum ResponseMode {
 upstream_config! {
     /// `[providers.*]` with `kind = "oidc"`.
     Config {
-        /// The issuer; it must equal, byte for byte, what discovery and ID tokens say.
+        /// The issuer; discovery and ID tokens must name it byte for byte.
         issuer: String,
         /// How the token endpoint learns who we are. Default: `client_secret_basic`, `none` without a secret.
         client_auth: Option<ClientAuth>,
@@ -44,7 +46,7 @@ upstream_config! {
         response_mode: Option<ResponseMode>,
         /// When user info is asked for. Default: `auto`.
         userinfo: Option<UserInfo>,
-        /// Accepted signature algorithms, whatever the upstream's metadata say. Default: RS256, ES256, EdDSA.
+        /// Accepted signature algorithms, whatever the upstream's metadata say. Default: `RS256`, `ES256`, `EdDSA`.
         id_token_algs: Option<Vec<Alg>>,
         /// How far the upstream's clock may be off, 0s to 5m. Default: 60s.
         #[schemars(extend("x-min" = "0s", "x-max" = "5m"))]
@@ -111,10 +113,6 @@ impl Provider for Oidc {
 
     fn rules(&self) -> &Rules {
         &self.party.common.rules
-    }
-
-    fn is_enabled(&self) -> bool {
-        self.party.common.is_enabled
     }
 
     fn answers_by_post(&self) -> bool {

@@ -20,7 +20,6 @@ const OLDEST: Duration = Duration::minutes(10);
 
 /// Algorithms an ID token may be signed with; never `none`, never one with a shared secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[expect(missing_docs, reason = "the names of RFC 7518 and RFC 8037")]
 pub enum Alg {
     RS256,
     RS384,
@@ -101,7 +100,7 @@ impl Read {
         if header.get("typ").is_some_and(|typ| !typ.as_str().is_some_and(|typ| typ.eq_ignore_ascii_case("JWT"))) {
             return Err(Flaw::Wrong("is of another type"));
         }
-        if header.get("kid").is_some_and(|kid| !kid.as_str().is_some_and(|kid| kid.len() <= 1024)) {
+        if header.get("kid").is_some_and(|kid| kid.as_str().is_none_or(|kid| kid.len() > 1024)) {
             return Err(Flaw::Wrong("has a key id that cannot be one"));
         }
         let token = CoreIdToken::from_str(raw).map_err(|_| Flaw::Wrong("lacks a claim, or one is of a wrong type"))?;

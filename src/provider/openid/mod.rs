@@ -13,7 +13,8 @@ use time::Duration;
 
 use super::cached::Cached;
 use super::code::{self, ClientAuth};
-use super::common::{Common, Wrongs};
+use super::common::Common;
+use super::keys::Wrongs;
 use super::{Callback, Handshake, ProviderError, line};
 use discovery::Metadata;
 pub use id_token::Alg;

@@ -8,6 +8,7 @@ use time::Duration;
 use super::super::stage::upstream::Key;
 use super::{HOST, OIDC, Play, callback, email, handshake, query, refusal, sign_in};
 use crate::domain::linking::LinkPolicy;
+use crate::net::{Answer, HttpRequest, Limits, Net, NetError, Transport};
 
 #[tokio::test]
 async fn the_browser_is_sent_with_state_nonce_and_an_s256_challenge() {
@@ -211,7 +212,7 @@ async fn user_info_is_asked_for_as_configured() {
             .unwrap();
 
         assert_eq!(play.internet.count("/userinfo"), asked, "{way} {lacks_name}");
-        let expected = if !lacks_name { Some("Ada Lovelace") } else { (asked == 1).then_some("Ada at length") };
+        let expected = if lacks_name { (asked == 1).then_some("Ada at length") } else { Some("Ada Lovelace") };
         assert_eq!(who.name.as_deref(), expected, "{way} {lacks_name}");
     }
 }
@@ -324,12 +325,10 @@ async fn the_same_subject_elsewhere_is_somebody_else() {
 async fn the_section_rules_over_linking_and_signup() {
     let play = Play::new();
 
-    let (own, inherited) =
-        (play.oidc("link = \"verified-email\"\nsignup = \"closed\"\nenabled = false"), play.oidc(""));
+    let (own, inherited) = (play.oidc("link = \"verified-email\"\nsignup = \"closed\"\nenabled = true"), play.oidc(""));
 
     assert_eq!((own.rules().link, own.rules().signup), (Some(LinkPolicy::VerifiedEmail), Some(false)));
     assert_eq!((inherited.rules().link, inherited.rules().signup), (None, None));
-    assert_eq!((own.is_enabled(), inherited.is_enabled()), (false, true));
     assert_eq!((own.button().name.as_str(), own.button().icon), ("SSO", "openid"));
 }
 
@@ -347,6 +346,7 @@ fn sections_that_cannot_work_are_refused() {
         ("[providers.sso.claims]\nsubject = \"email\"", "addresses change hands"),
         ("[providers.sso.claims]\nsubject = { const = \"x\" }", "the same for everybody"),
         ("[providers.sso.claims]\nname = { expr = \"x\" }", "not in this version"),
+        ("[providers.sso.claims]\nemail_verified = { const = \"true\" }", "see `email_trust`"),
         ("hosted_domain = []", "unknown"),
     ] {
         let wrong = play.wrong("sso", &format!("{OIDC}{more}"));
@@ -387,4 +387,56 @@ async fn a_probe_tells_what_it_found() {
     let found = Play::new().oidc("").probe().await.unwrap();
 
     assert!(found.iter().any(|line| line == "1 usable signing keys from https://sso.test/jwks"), "{found:?}");
+}
+
+#[test]
+fn an_upstream_on_loopback_has_to_be_asked_for_except_in_dev_mode() {
+    let text = OIDC.replace("https://sso.test", "http://127.0.0.1:4000");
+    let mut play = Play::new();
+
+    let unasked = play.wrong("sso", &text);
+    let asked = play.wrong("sso", &format!("{text}allow_private = true"));
+    play.tools.is_dev = true;
+    let dev = play.wrong("sso", &text);
+    let unwanted = play.wrong("sso", &format!("{text}allow_private = false"));
+
+    assert!(unasked[0].contains("allow_private"), "{unasked:?}");
+    assert_eq!((asked.len(), dev.len(), unwanted.len()), (0, 0, 1));
+}
+
+#[tokio::test]
+async fn a_code_verifier_of_a_wrong_length_is_noticed() {
+    for (length, is_fine) in [(42, false), (43, true), (128, true), (129, false)] {
+        let bad = crate::provider::Handshake { verifier: "v".repeat(length), ..handshake() };
+
+        assert_eq!(Play::new().oidc("").authorize_url(&bad).await.is_ok(), is_fine, "{length}");
+    }
+}
+
+#[tokio::test]
+async fn the_sections_limits_go_along_with_every_request() {
+    struct Listening(std::sync::Arc<std::sync::Mutex<Vec<Limits>>>);
+    impl Transport for Listening {
+        fn send(&self, _: HttpRequest, limits: &Limits) -> Answer<'_> {
+            self.0.lock().unwrap().push(limits.clone());
+            Box::pin(async { Err(NetError::Late("sso.test".into())) })
+        }
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ca.pem");
+    let made = rcgen::generate_simple_self_signed(vec!["sso.test".into()]).unwrap();
+    std::fs::write(&path, made.cert.pem()).unwrap();
+    let heard = std::sync::Arc::default();
+    let mut play = Play::new();
+    play.tools.net = Net::new(Listening(std::sync::Arc::clone(&heard)));
+
+    let more = format!("timeout = \"7s\"\nallow_private = true\nca_file = '{}'", path.display());
+    let _ = play.oidc(&more).probe().await;
+    let _ = play.oidc("").probe().await;
+
+    let heard = heard.lock().unwrap();
+    assert_eq!((heard[0].deadline, heard[0].allow_private), (Some(std::time::Duration::from_secs(7)), true));
+    assert_eq!(heard[0].extra_ca.as_deref(), Some(made.cert.pem().as_bytes()));
+    assert_eq!((heard[1].deadline, heard[1].allow_private), (Some(std::time::Duration::from_secs(5)), false));
+    assert_eq!(heard[1].extra_ca, None);
 }
