@@ -122,7 +122,7 @@ pub async fn open(loaded: Loaded, world: World) -> Result<Opened, BootError> {
 
 /// Connects, and brings the schema up to date where the file allows it.
 async fn connect(settings: &Settings, world: &World) -> Result<Store, StoreError> {
-    let store = Store::connect(&settings.database, &settings.server.data_dir, world.clock.clone()).await?;
+    let store = Store::connect(&settings.database, world.clock.clone()).await?;
     if settings.database.auto_migrate {
         store.migrate().await?;
     } else {

@@ -116,7 +116,7 @@ impl Browser {
     /// Begins a session: a new cookie, a new row, a new form token; whatever the browser brought is worth nothing from here on.
     pub async fn sign_in(&mut self, signed_in: &SignedIn) -> Result<(), Error> {
         let broken = |error| Error::new(Code::DatabaseUnavailable).because(error);
-        self.session.flush().await.map_err(broken)?;
+        self.forget_session().await?;
         self.session.insert(SIGNED_IN, signed_in).await.map_err(broken)?;
         self.session.save().await.map_err(broken)?;
         self.id = random_token();
@@ -124,8 +124,15 @@ impl Browser {
         Ok(())
     }
 
-    /// Forgets the session here; the row is somebody else's business.
+    /// Forgets the session here and ends its row, if there is one.
     pub async fn sign_out(&mut self) -> Result<(), Error> {
+        self.forget_session().await
+    }
+
+    async fn forget_session(&self) -> Result<(), Error> {
+        if self.session.id().is_none() {
+            return Ok(());
+        }
         self.session.flush().await.map_err(|error| Error::new(Code::DatabaseUnavailable).because(error))
     }
 

@@ -64,12 +64,8 @@ impl StoreError {
 const MIGRATION_LOCK: i64 = 0x0063_7369_676e;
 
 impl Store {
-    /// Connects, without touching the schema. A relative SQLite path lies in `data_dir`.
-    pub async fn connect(
-        settings: &settings::Database,
-        data_dir: &Path,
-        clock: Arc<dyn Clock>,
-    ) -> Result<Self, StoreError> {
+    /// Connects, without touching the schema.
+    pub async fn connect(settings: &settings::Database, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
         let url = settings.url.reveal();
         if let Some(rest) = url.strip_prefix("sqlite:") {
             let file = rest.trim_start_matches("//").split('?').next().unwrap_or_default();
@@ -77,11 +73,11 @@ impl Store {
                 let only = Database::connect(options("sqlite::memory:", settings, 1)).await?;
                 return Ok(Self::over(only.clone(), only, clock, live::Cache::off()));
             }
-            let path = data_dir.join(file);
+            let path = Path::new(file);
             let url = format!("sqlite:{}?mode=rwc", path.display());
             let write = Database::connect(options(&url, settings, 1)).await?;
             let read = Database::connect(options(&url, settings, settings.max_connections)).await?;
-            return Ok(Self::over(read, write, clock, live::Cache::of_sqlite(&path)));
+            return Ok(Self::over(read, write, clock, live::Cache::of_sqlite(path)));
         }
         let pool = Database::connect(options(url, settings, settings.max_connections)).await?;
         Ok(Self::over(pool.clone(), pool, clock, live::Cache::off()))
