@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use arc_swap::ArcSwap;
 use tokio::sync::Notify;
@@ -114,6 +115,7 @@ pub async fn open(loaded: Loaded, world: World) -> Result<Opened, BootError> {
         ring: Arc::new(ArcSwap::from_pointee(ring)),
         chain_state: Arc::new(ChainState::default()),
         parcels: Arc::new(Notify::new()),
+        admin_seen: Arc::default(),
     };
     let app = App::new(settings, plugged, mailer, house)?;
     app.seed().await?;
@@ -227,6 +229,10 @@ impl App {
 
     /// Whether anybody administrates this server.
     pub async fn has_admin(&self) -> Result<bool, StoreError> {
-        self.store().anybody_has_role(ADMIN).await
+        let seen = &self.house.admin_seen;
+        if !seen.load(Ordering::Relaxed) && self.store().anybody_has_role(ADMIN).await? {
+            seen.store(true, Ordering::Relaxed);
+        }
+        Ok(seen.load(Ordering::Relaxed))
     }
 }

@@ -8,6 +8,7 @@ mod tokens;
 
 use std::ops::Deref;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use arc_swap::ArcSwap;
 use time::OffsetDateTime;
@@ -55,6 +56,8 @@ pub struct House {
     pub chain_state: Arc<ChainState>,
     /// Woken when there is something new to deliver.
     pub parcels: Arc<Notify>,
+    /// Whether an administrator was seen: from then on nobody has to look.
+    pub admin_seen: Arc<AtomicBool>,
 }
 
 /// A broker; handlers take it and keep the one they began with.

@@ -13,8 +13,9 @@ use crate::store::outbox::{self, MAIL, Outcome, Parcel, SEALED_FOR};
 const AT_ONCE: u64 = 32;
 
 impl App {
-    /// Puts a letter into the outbox; it is tried for `lasts`.
-    pub async fn post(&self, mail: &Mail, lasts: Duration) -> Result<(), StoreError> {
+    /// Puts a letter into the outbox; it is tried for `lasts`. `None` is a parcel for nobody, so that asking costs the same for
+    /// addresses that get a letter and those that do not.
+    pub async fn post(&self, mail: Option<&Mail>, lasts: Duration) -> Result<(), StoreError> {
         let id = Uuid::now_v7();
         let plain = serde_json::to_vec(mail).expect("a letter is plain JSON");
         let sealed = self.house.master.seal(SEALED_FOR, &id.to_string(), &plain);
@@ -53,8 +54,13 @@ impl App {
         Ok(())
     }
 
-    async fn send(&self, mail: Option<Mail>) -> Outcome {
-        let (Some(mail), Some(mailer)) = (mail, &self.mailer) else { return Outcome::Hopeless };
+    async fn send(&self, mail: Option<Option<Mail>>) -> Outcome {
+        let mail = match mail {
+            Some(Some(mail)) => mail,
+            Some(None) => return Outcome::Taken,
+            None => return Outcome::Hopeless,
+        };
+        let Some(mailer) = &self.mailer else { return Outcome::Hopeless };
         match mailer.send(&mail).await {
             Ok(()) => Outcome::Taken,
             Err(MailError::Later(reason)) => Outcome::Failed(reason),
