@@ -17,7 +17,7 @@ impl App {
     /// addresses that get a letter and those that do not.
     pub async fn post(&self, mail: Option<&Mail>, lasts: Duration) -> Result<(), StoreError> {
         let id = Uuid::now_v7();
-        let plain = serde_json::to_vec(mail).expect("a letter is plain JSON");
+        let plain = serde_json::to_vec(&mail).expect("a letter is plain JSON");
         let sealed = self.house.master.seal(SEALED_FOR, &id.to_string(), &plain);
         let now = self.now();
         outbox::put(self.store().write(), id, MAIL, sealed, now, now + lasts).await?;
