@@ -2,12 +2,15 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot set up has failed")]
 
 mod config;
+mod domain;
 mod extension;
 mod keys;
+mod linking;
 mod logging;
 mod mail;
 mod net;
 mod pages;
+mod passwords;
 mod permission;
 mod provider;
 mod server;
