@@ -4,40 +4,36 @@ mod accounts;
 mod profile;
 mod rule;
 
-use std::sync::Arc;
+use std::ops::Deref;
 
+use super::stage::Stage;
 use crate::account::{Arrival, Outcome, Way};
-use crate::app::App;
-use crate::app::boot::{self, World};
-use crate::config::{self, Input};
 use crate::domain::email::{Email, VerifiedEmail};
 use crate::domain::identity::{Identity, Subject};
 use crate::domain::linking::LinkPolicy;
 use crate::domain::user::User;
-use crate::it::stage::clock::ManualClock;
-use crate::net::Net;
 
 const WAY: Way<'static> = Way { method: "github", service: None };
 
-struct House {
-    directory: tempfile::TempDir,
-    clock: Arc<ManualClock>,
-    login: String,
-    app: App,
+/// A house whose `[login]` says this.
+struct House(Stage);
+
+impl Deref for House {
+    type Target = Stage;
+
+    fn deref(&self) -> &Stage {
+        &self.0
+    }
 }
 
 impl House {
-    /// A house whose `[login]` says this.
     async fn open(login: &str) -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let clock = Arc::new(ManualClock::new());
-        let app = open(&directory, clock.clone(), login).await;
-        Self { directory, clock, login: login.to_owned(), app }
-    }
-
-    /// Another server on the same database.
-    async fn twin(&self) -> App {
-        open(&self.directory, self.clock.clone(), &self.login).await
+        let signup = if login.contains("signup") { "" } else { "signup = \"providers\"" };
+        let text = format!(
+            "[login]\ndefault_roles = []\n{signup}\n{login}\n\
+             [login.password]\nargon2_memory = \"8 MiB\"\nargon2_iterations = 1\n"
+        );
+        Self(Stage::with(&text).await)
     }
 
     async fn arrive(&self, identity: &Identity) -> Outcome {
@@ -55,19 +51,6 @@ impl House {
     async fn count(&self) -> usize {
         self.app.store().users(None, None, 1000).await.unwrap().len()
     }
-}
-
-async fn open(directory: &tempfile::TempDir, clock: Arc<ManualClock>, login: &str) -> App {
-    let data = directory.path().display();
-    let text = format!(
-        "version = 1\n[server]\nissuer = \"http://localhost:8383\"\ndata_dir = \"{data}\"\n\
-         [database]\nurl = \"sqlite:{data}/house.db\"\n[login]\n{login}\n\
-         [login.password]\nargon2_memory = \"8 MiB\"\nargon2_iterations = 1\n"
-    );
-    let world = World { clock, net: Net::real() };
-    let loaded = boot::load(vec![Input::text("test", &text)], &config::World::none(), &world);
-    let loaded = loaded.unwrap_or_else(|report| panic!("{}", report.render(config::Format::Human(false))));
-    boot::open(loaded, world).await.unwrap().app
 }
 
 fn arrival(identity: &Identity) -> Arrival<'_> {

@@ -146,7 +146,7 @@ async fn an_identity_that_belongs_to_somebody_is_not_linked_to_another() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn first_logins_of_one_identity_at_the_same_moment_on_two_servers_make_one_user() {
     let house = House::open("").await;
-    let apps = [house.app.clone(), house.twin().await];
+    let apps = [house.app.clone(), house.twin().await.app];
     let crowd = (0..12).map(|n| {
         let app = apps[n % 2].clone();
         tokio::spawn(async move { app.accounts.arrive(arrival(&vouched("ada", "ada@x.example"))).await })
@@ -164,7 +164,7 @@ async fn first_logins_of_one_identity_at_the_same_moment_on_two_servers_make_one
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_people_with_one_wish_for_a_username_at_the_same_moment_get_two() {
     let house = House::open("").await;
-    let apps = [house.app.clone(), house.twin().await];
+    let apps = [house.app.clone(), house.twin().await.app];
     let crowd = (0..8).map(|n| {
         let app = apps[n % 2].clone();
         let who = super::Identity { username: Some("ada".into()), ..bare(&format!("ada{n}")) };
