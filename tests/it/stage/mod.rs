@@ -29,6 +29,7 @@ use crate::http::server::Readiness;
 use crate::http::site::{Running, Site};
 use crate::mail::Mail;
 use crate::mail::sink::Sink;
+use crate::store::outbox::Lane;
 use crate::store::sessions::Sessions;
 
 pub use browser::Browser;
