@@ -121,7 +121,7 @@ async fn a_proven_account_keeps_what_it_has_when_another_identity_is_linked() {
 async fn asking_changes_nothing_until_the_proof_is_there() {
     let house = House::open("").await;
     let ada = house.enter(&vouched("ada", "ada@x.example")).await;
-    let other = super::Identity { subject: at("google", "https://g.example", "7").subject, ..vouched("", "ada@x.example") };
+    let other = super::Identity { subject: at("google", "https://g.example", "7").subject, ..vouched("7", "ada@x.example") };
 
     assert_eq!(house.arrive(&other).await, Outcome::Ask(ada.id));
     assert_eq!(house.app.store().identities(ada.id).await.unwrap().len(), 1);
