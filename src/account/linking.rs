@@ -48,6 +48,14 @@ impl Accounts {
         }
     }
 
+    /// The user somebody who types this means: by address or by username.
+    pub async fn named(&self, name: &str) -> Result<Option<User>, AccountError> {
+        Ok(match name.parse::<Email>() {
+            Ok(email) => self.store.user_by_email(&email).await?,
+            Err(_) => self.store.user_by_username(name).await?,
+        })
+    }
+
     async fn try_arrive(&self, arrival: Arrival<'_>) -> Result<Outcome, AccountError> {
         let Arrival { identity, link, signup, way } = arrival;
         let now = self.store.now();
@@ -108,6 +116,17 @@ impl Accounts {
 
     /// Signs in whoever answered mail to the address.
     pub async fn arrive_by_mail(&self, email: &Email, way: Way<'_>) -> Result<User, AccountError> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            match self.try_arrive_by_mail(email, way).await {
+                Err(AccountError::Store(error)) if error.is_conflict() && tries < TRIES => {}
+                other => return other,
+            }
+        }
+    }
+
+    async fn try_arrive_by_mail(&self, email: &Email, way: Way<'_>) -> Result<User, AccountError> {
         let now = self.store.now();
         let proof = VerifiedEmail::proven_by_mail(email.clone());
         let db = self.store.begin().await?;
@@ -152,10 +171,7 @@ impl Accounts {
         password: &str,
         way: Way<'_>,
     ) -> Result<Option<User>, AccountError> {
-        let user = match name.parse::<Email>() {
-            Ok(email) => self.store.user_by_email(&email).await?,
-            Err(_) => self.store.user_by_username(name).await?,
-        };
+        let user = self.named(name).await?;
         let stored = match &user {
             Some(user) => self.store.password_hash(user.id).await?,
             None => None,

@@ -41,7 +41,7 @@ impl Limit {
     }
 
     /// Takes one attempt back: it was a good one.
-    pub async fn forgive(&self, site: &Site) -> Result<(), Error> {
+    async fn forgive(&self, site: &Site) -> Result<(), Error> {
         Ok(limits::forgive(site.app.store().write(), &self.key, self.rate).await?)
     }
 }
@@ -53,6 +53,17 @@ pub async fn count_all(site: &Site, ip: Option<IpAddr>, wanted: &[Limit]) -> Res
     }
     for limit in wanted {
         limit.count(site).await?;
+    }
+    Ok(())
+}
+
+/// Takes back what [`count_all`] has counted.
+pub async fn forgive_all(site: &Site, ip: Option<IpAddr>, counted: &[Limit]) -> Result<(), Error> {
+    if ip.is_some_and(|ip| site.app.settings.rate_limit.is_exempt(ip)) {
+        return Ok(());
+    }
+    for limit in counted {
+        limit.forgive(site).await?;
     }
     Ok(())
 }

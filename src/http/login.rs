@@ -15,7 +15,7 @@ use super::error::{Code, Error};
 use super::federated::Target;
 use super::fields::{Form, Query};
 use super::finish::{finish, see_other, waiting, way_back};
-use super::limit::{Limit, count_all};
+use super::limit::{Limit, count_all, forgive_all};
 use super::page::{
     Hidden, Href, LinkAccountsPage, LoginButton, LoginPage, MagicLinkForm, Methods, Notice, Page, PasswordForm,
     ServiceLink,
@@ -170,10 +170,9 @@ async fn password(
         return Err(Error::new(Code::AccessDenied).detail("Signing in with a password is switched off here."));
     }
     let rates = &site.app.settings.rate_limit;
-    let name = fields
-        .email
-        .parse::<crate::domain::email::Email>()
-        .map_or_else(|_| fields.email.clone(), |email| email.to_string());
+    // An address and a username of one account are counted together.
+    let account = site.app.accounts.named(&fields.email).await?;
+    let name = account.map_or_else(|| fields.email.clone(), |user| user.id.to_string());
     let limits =
         [Limit::of_client("login", browser.ip(), rates.login_ip), Limit::of_name("login", &name, rates.login_account)];
     count_all(&site, browser.ip(), &limits).await?;
@@ -181,9 +180,7 @@ async fn password(
     let arrived = site.app.accounts.arrive_by_password(&fields.email, &fields.password, way).await;
     match arrived {
         Ok(Some(user)) => {
-            for limit in &limits {
-                limit.forgive(&site).await?;
-            }
+            forgive_all(&site, browser.ip(), &limits).await?;
             finish(&site, browser, &user, PASSWORD, next).await
         }
         Ok(None) => {
@@ -192,9 +189,7 @@ async fn password(
             show(&site, browser, next.as_ref(), StatusCode::UNAUTHORIZED, typed).await
         }
         Err(AccountError::Busy) => {
-            for limit in &limits {
-                limit.forgive(&site).await?;
-            }
+            forgive_all(&site, browser.ip(), &limits).await?;
             Err(Code::Busy.into())
         }
         Err(error) => Err(error.into()),

@@ -3,12 +3,15 @@
 
 mod auth_api;
 mod config;
+mod domain;
 mod extension;
 mod keys;
+mod linking;
 mod logging;
 mod mail;
 mod net;
 mod pages;
+mod passwords;
 mod permission;
 mod provider;
 mod server;
