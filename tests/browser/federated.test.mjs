@@ -90,9 +90,21 @@ for (const id of Object.keys(UPSTREAMS)) {
       assert.equal((await signIn(await browser.person(), scene, id, SAME[id])).id, known.id);
     });
 
-    test('a refusal is a page with a reference and a way on', async () => {
+    test('a refusal on the way to a service leads back there without a token', async () => {
       const page = await browser.person();
       await toLogin(page, scene.server, scene.app.next);
+      await page.click(`#idp-${id}`);
+
+      await refuse[id](page);
+
+      await page.waitForURL(scene.app.next);
+      await page.goto(`${scene.server.origin}/account`);
+      assert.equal(new URL(page.url()).pathname, '/login');
+    });
+
+    test('a refusal on the way to nowhere is a page with a reference and a way on', async () => {
+      const page = await browser.person();
+      await page.goto(`${scene.server.origin}/login`);
       await page.click(`#idp-${id}`);
 
       await refuse[id](page);

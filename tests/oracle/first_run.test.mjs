@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { Countersign } from './stage/countersign.mjs';
 import { BINARY, run, Stage, until } from './stage/index.mjs';
 import { Visitor } from './stage/visitor.mjs';
 
@@ -35,14 +36,6 @@ test('one command in an empty folder leads to a signed-in admin', async (t) => {
     const data = join(folder, 'countersign-data');
     assert.equal((await stat(join(data, 'master.key'))).mode & 0o777, 0o600);
     assert.ok((await readdir(data)).some((name) => name.endsWith('.db')));
-  });
-
-  await t.test('the login page says that there is no administrator yet', async () => {
-    const visitor = new Visitor(server);
-    await visitor.go(line('Sign in'));
-    assert.equal(visitor.status, 200);
-    assert.match(visitor.html, /no administrator/i);
-    assert.match(visitor.html, /countersign admin link/);
   });
 
   await t.test('a wrong set-up link is refused', async () => {
@@ -100,4 +93,23 @@ test('a second start finds the same keys and people', async (t) => {
     assert.equal(await server.exit, 0, server.output);
   }
   assert.deepEqual(keys[0], keys[1]);
+});
+
+test('a server without an administrator says so, and prints the link, until there is one', async (t) => {
+  const stage = Stage.for(t);
+  const server = await Countersign.start(stage, '');
+  const visitor = new Visitor(server);
+  await visitor.go('/login');
+  assert.equal(visitor.status, 200);
+  assert.match(visitor.html, /no administrator/i);
+  assert.match(visitor.html, /countersign admin link/);
+
+  const link = /Admin link\s+(\S+)/.exec(server.process.output)?.[1] ?? assert.fail(server.process.output);
+  await visitor.go(link);
+  await visitor.press('setup-submit', { email: 'root@example.org', name: 'Root', password: 'correct horse battery staple' });
+  assert.equal(new URL(visitor.url).pathname, '/account', visitor.html);
+
+  const other = new Visitor(server);
+  await other.go('/login');
+  assert.doesNotMatch(other.html, /no administrator/i);
 });
