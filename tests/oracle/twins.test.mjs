@@ -61,6 +61,7 @@ for (const kind of ['sqlite', 'postgres']) {
         const { code } = delivered(visitor.url);
         assert.ok(code, visitor.url);
 
+        let token;
         const won = await oneOf(both().map(async (server) => {
           const answer = await server.api('/auth/token', {
             method: 'POST',
@@ -68,10 +69,14 @@ for (const kind of ['sqlite', 'postgres']) {
             body: new URLSearchParams({ code }),
           });
           assert.ok(answer.status < 500, answer.text);
-          return answer.status === 200 && answer.body.jwt;
+          token ??= answer.body.jwt;
+          return answer.status === 200;
         }));
 
         assert.equal(won, 1);
+        for (const server of both()) {
+          assert.equal((await server.api('/auth/check', { token })).body.authenticated, false, 'a code that came twice ends its session');
+        }
       }
     });
 
