@@ -36,6 +36,7 @@ ${service('code', `${NEXT}/code`, `next_delivery = "code"\nclient_secret = "${CA
 [extensions.crm]
 kind = "webhook"
 url = "http://127.0.0.1:9/hook"
+allow_private = true
 secret = "whsec_${CANARIES['webhook secret']}"
 events = ["user.created", "user.login", "user.logout"]
 `, { log: 'trace', env: { CANARY_MASTER_KEY: CANARIES['master key'] } });
