@@ -102,8 +102,7 @@ events = ["user.created", "user.login", "user.logout"]
 
   await server.process.stop();
   const log = server.process.output;
-  assert.match(log, /"TRACE"|"trace"/i, 'the log is at trace level');
-  assert.ok(log.split('\n').length > 50, 'the log is not empty');
+  for (const line of ['a password was refused', 'signed in', 'a login at a provider failed', 'answered']) assert.match(log, new RegExp(line));
   const leaks = [];
   for (const [what, secret] of Object.entries(seen)) {
     assert.ok(secret?.length > 5, `${what} was seen`);
