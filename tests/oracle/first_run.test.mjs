@@ -63,7 +63,12 @@ test('one command in an empty folder leads to a signed-in admin', async (t) => {
   await t.test('the demo shows a token to whoever signs in', async () => {
     const visitor = new Visitor(server);
     await visitor.go(line('Demo app'));
-    assert.equal(visitor.status, 200, visitor.html);
+    await visitor.press('demo-start');
+    await visitor.press('idp-people');
+    await visitor.press('dev-person-0');
+    assert.equal(visitor.url, line('Demo app'));
+    assert.match(visitor.html, /eyJ[\w-]+\.[\w-]+\.[\w-]+/);
+    assert.match(visitor.html, /demo:write/);
   });
 });
 

@@ -64,7 +64,7 @@ ${typeof body === 'function' ? body(self.origin) : body}
     self.env = { PATH: process.env.PATH, HOME: self.folder };
     if (self.port !== usual) {
       const file = await readFile(join(ROOT, 'providers.toml'), 'utf8');
-      const moved = file.replace('# listen = ', 'listen = ').replaceAll(`:${usual}"`, `:${self.port}"`);
+      const moved = file.replace('# listen = ', 'listen = ').replaceAll(`:${usual}`, `:${self.port}`);
       await writeFile(join(self.folder, 'providers.toml'), moved);
     }
     await self.#begin([]);
