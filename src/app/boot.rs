@@ -4,11 +4,12 @@ use std::fs;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use arc_swap::ArcSwap;
 use tokio::sync::Notify;
 
-use super::{ADMIN, App, House, Plugged, key_policy};
+use super::{ADMIN, App, House, Plugged, key_policy, lifetimes};
 use crate::account::AccountError;
 use crate::clock::Clock;
 use crate::config::settings::{MailSettings, MailTransport, Settings, SmtpSecurity};
@@ -114,6 +115,8 @@ pub async fn open(loaded: Loaded, world: World) -> Result<Opened, BootError> {
         ring: Arc::new(ArcSwap::from_pointee(ring)),
         chain_state: Arc::new(ChainState::default()),
         parcels: Arc::new(Notify::new()),
+        lifetimes: Arc::new(ArcSwap::from_pointee(lifetimes(&settings))),
+        admin_seen: Arc::default(),
     };
     let app = App::new(settings, plugged, mailer, house)?;
     app.seed().await?;
@@ -182,6 +185,7 @@ impl App {
     /// The same house with another file: what outlives a reload stays, all else is new.
     pub fn reloaded(&self, loaded: Loaded, sink: Option<Arc<Sink>>) -> Result<Self, BootError> {
         let mailer = mailer(&loaded.settings.mail, sink, self.house.clock.clone())?;
+        self.house.lifetimes.store(Arc::new(lifetimes(&loaded.settings)));
         Ok(Self::new(loaded.settings, loaded.plugged, mailer, self.house.clone())?)
     }
 
@@ -227,6 +231,10 @@ impl App {
 
     /// Whether anybody administrates this server.
     pub async fn has_admin(&self) -> Result<bool, StoreError> {
-        self.store().anybody_has_role(ADMIN).await
+        let seen = &self.house.admin_seen;
+        if !seen.load(Ordering::Relaxed) && self.store().anybody_has_role(ADMIN).await? {
+            seen.store(true, Ordering::Relaxed);
+        }
+        Ok(seen.load(Ordering::Relaxed))
     }
 }

@@ -8,6 +8,7 @@ mod tokens;
 
 use std::ops::Deref;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use arc_swap::ArcSwap;
 use time::OffsetDateTime;
@@ -36,6 +37,7 @@ use crate::permission::{self, PermissionProvider};
 use crate::plugin::{Registry, Tools};
 use crate::provider::{self, Provider};
 use crate::store::live::{Live, Patience};
+use crate::store::sessions::Lifetimes;
 use crate::store::{Store, StoreError};
 
 /// What outlives a reload.
@@ -55,6 +57,10 @@ pub struct House {
     pub chain_state: Arc<ChainState>,
     /// Woken when there is something new to deliver.
     pub parcels: Arc<Notify>,
+    /// How long sessions live.
+    pub lifetimes: Arc<ArcSwap<Lifetimes>>,
+    /// Whether an administrator was seen: from then on nobody has to look.
+    pub admin_seen: Arc<AtomicBool>,
 }
 
 /// A broker; handlers take it and keep the one they began with.
@@ -198,6 +204,12 @@ impl App {
     pub fn url(&self, path: &str) -> String {
         format!("{}{path}", self.issuer)
     }
+}
+
+/// How long sessions live, as the file says.
+pub fn lifetimes(settings: &Settings) -> Lifetimes {
+    let session = &settings.session;
+    Lifetimes { absolute: session.absolute_timeout, idle: session.idle_timeout, max_per_user: session.max_per_user }
 }
 
 /// How keys are rotated, as the file says.

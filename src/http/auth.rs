@@ -300,7 +300,7 @@ async fn logout(
     };
     if let Some(live) = live {
         site.app.accounts.sign_out(&live.user, live.id, &live.method).await?;
-        site.app.house.parcels.notify_one();
+        site.app.house.parcels.notify_waiters();
     }
     Ok(browser.answer(answer(&Updated::done())))
 }

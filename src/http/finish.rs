@@ -25,6 +25,8 @@ use crate::store::sessions::SignedIn;
 pub const LINK: &str = "link";
 /// How long a person may take to sign in with the method they already have.
 const LINK_PATIENCE: Duration = Duration::minutes(15);
+/// Most bytes of groups that wait in a cookie.
+const LONGEST_GROUPS: usize = 500;
 /// For how long the browser remembers which method was used last.
 const LAST_METHOD: Duration = Duration::days(180);
 
@@ -41,7 +43,11 @@ pub struct Waiting {
 
 /// Keeps the identity in the browser until its user has signed in another way.
 pub fn wait_for_proof(site: &Site, browser: &mut Browser, waiting: &Waiting, next: Option<Next>) {
-    let memory = serde_json::to_value(waiting).expect("plain JSON");
+    let mut memory = serde_json::to_value(waiting).expect("plain JSON");
+    if memory["identity"]["groups"].to_string().len() > LONGEST_GROUPS {
+        // A cookie has no room for them; the next sign-in brings them again.
+        memory["identity"]["groups"] = serde_json::json!([]);
+    }
     let attempt = site.app.door.begin(LINK, next, LINK_PATIENCE, memory);
     browser.keep(&attempt, false);
 }

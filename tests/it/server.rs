@@ -72,7 +72,7 @@ fn draw(view: &ErrorView) -> Response {
 fn routes(gate: Arc<Notify>) -> Router {
     let pages = Router::new()
         .route("/page", get(async || Err::<(), _>(Error::new(Code::LoginStale))))
-        .layer(axum::middleware::map_response(face::page(draw)));
+        .layer(axum::middleware::map_response(face::page(std::sync::Arc::new(draw))));
     let oauth = Router::new()
         .route("/oauth", get(async || Err::<(), _>(Error::new(Code::InvalidClient).detail("no \"such\" client"))))
         .layer(axum::middleware::map_response(face::oauth));
