@@ -94,33 +94,48 @@ pub struct Opened {
 /// Connects, migrates, unlocks the keys, and seeds what dev mode begins with.
 pub async fn open(loaded: Loaded, world: World) -> Result<Opened, BootError> {
     let Loaded { settings, plugged, .. } = loaded;
-    let data_dir = &settings.server.data_dir;
-    if !is_ephemeral(&settings) {
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(data_dir)
-            .map_err(|source| BootError::DataDir { path: data_dir.display().to_string(), source })?;
-    }
-    let store = connect(&settings, &world).await?;
-    let master = Arc::new(master(&settings, data_dir)?);
-    let ring = keys::ensure(store.write(), &master, &key_policy(&settings), world.clock.now()).await?;
-    let sink = matches!(settings.mail.transport, MailTransport::Sink).then(|| Arc::new(Sink::new(world.clock.clone())));
-    let mailer = mailer(&settings.mail, sink.clone(), world.clock.clone())?;
-    let house = House {
+    let house = house(&settings, world).await?;
+    let clock = house.clock.clone();
+    let sink = matches!(settings.mail.transport, MailTransport::Sink).then(|| Arc::new(Sink::new(clock.clone())));
+    let mailer = mailer(&settings.mail, sink.clone(), clock)?;
+    let app = App::new(settings, plugged, mailer, house)?;
+    app.seed().await?;
+    Ok(Opened { app, sink })
+}
+
+/// For one command beside the server, or without it: nobody is seeded, and no letter goes out from here.
+pub async fn enter(loaded: Loaded, world: World) -> Result<App, BootError> {
+    let Loaded { settings, plugged, .. } = loaded;
+    let house = house(&settings, world).await?;
+    Ok(App::new(settings, plugged, None, house)?)
+}
+
+async fn house(settings: &Settings, world: World) -> Result<House, BootError> {
+    make_data_dir(settings)?;
+    let store = connect(settings, &world).await?;
+    let master = Arc::new(master(settings, &settings.server.data_dir)?);
+    let ring = keys::ensure(store.write(), &master, &key_policy(settings), world.clock.now()).await?;
+    Ok(House {
         clock: world.clock,
         net: world.net,
         store,
         master,
         ring: Arc::new(ArcSwap::from_pointee(ring)),
         chain_state: Arc::new(ChainState::default()),
-        parcels: Arc::new(Notify::new()),
-        lifetimes: Arc::new(ArcSwap::from_pointee(lifetimes(&settings))),
+        lifetimes: Arc::new(ArcSwap::from_pointee(lifetimes(settings))),
         admin_seen: Arc::default(),
-    };
-    let app = App::new(settings, plugged, mailer, house)?;
-    app.seed().await?;
-    Ok(Opened { app, sink })
+        parcels: Arc::new(Notify::new()),
+    })
+}
+
+/// Makes the data directory, for its owner only; nothing is kept where the database is in memory.
+pub fn make_data_dir(settings: &Settings) -> Result<(), BootError> {
+    let data_dir = &settings.server.data_dir;
+    if is_ephemeral(settings) {
+        return Ok(());
+    }
+    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(data_dir);
+    made.map_err(|source| BootError::DataDir { path: data_dir.display().to_string(), source })
 }
 
 /// Connects, and brings the schema up to date where the file allows it.
@@ -137,7 +152,8 @@ async fn connect(settings: &Settings, world: &World) -> Result<Store, StoreError
     Ok(store)
 }
 
-fn is_ephemeral(settings: &Settings) -> bool {
+/// Whether the database is gone with the process.
+pub fn is_ephemeral(settings: &Settings) -> bool {
     settings.database.url.reveal().contains(":memory:")
 }
 

@@ -99,6 +99,9 @@ impl Deref for App {
     }
 }
 
+/// A kind of any family: the family, its name, and the schema of its sections.
+type AnyKind = (&'static str, &'static str, fn(&mut schemars::SchemaGenerator) -> schemars::Schema);
+
 /// The plugged families of a file, opened.
 pub struct Plugged {
     pub providers: Registry<dyn Provider>,
@@ -107,6 +110,15 @@ pub struct Plugged {
 }
 
 impl Plugged {
+    /// All kinds of all families: family, kind, schema.
+    pub fn kinds() -> Vec<AnyKind> {
+        let mut all: Vec<AnyKind> = Vec::new();
+        all.extend(provider::KINDS.iter().map(|kind| ("providers", kind.name, kind.schema)));
+        all.extend(permission::KINDS.iter().map(|kind| ("permissions", kind.name, kind.schema)));
+        all.extend(extension::KINDS.iter().map(|kind| ("extensions", kind.name, kind.schema)));
+        all
+    }
+
     /// Opens all sections of all families; every mistake is collected.
     pub fn open(settings: &Settings, clock: Arc<dyn Clock>, net: Net) -> Result<Self, Vec<Mistake>> {
         let tools = Tools { clock, net, issuer: settings.server.issuer.clone(), is_dev: settings.server.is_dev };

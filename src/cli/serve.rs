@@ -9,6 +9,7 @@ use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::Failure;
+use super::reload::Outcome;
 use super::source::{Source, is_terminal, world};
 use crate::app::Minted;
 use crate::app::boot::{self, Opened, World};
@@ -98,16 +99,25 @@ impl Drop for PidFile {
 /// SIGHUP: another app out of the same file. A file with mistakes changes nothing and says why.
 async fn reload_when_told(source: Source, running: Running, rules: Arc<ArcSwap<Rules>>, world: World) {
     let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
+    let data_dir = running.now().app.settings.server.data_dir.clone();
     while hangup.recv().await.is_some() {
-        match reload(&source, &running, &rules, &world) {
-            Ok(restart) if restart.is_empty() => tracing::info!("the configuration was reloaded"),
+        let outcome = match reload(&source, &running, &rules, &world) {
             Ok(restart) => {
-                tracing::warn!(keys = restart.join(", "), "the configuration was reloaded; these keys need a restart")
+                let restart: Vec<_> = restart.into_iter().map(str::to_owned).collect();
+                if restart.is_empty() {
+                    tracing::info!("the configuration was reloaded");
+                } else {
+                    let keys = restart.join(", ");
+                    tracing::warn!(keys, "the configuration was reloaded; these keys need a restart");
+                }
+                Outcome { mistake: None, restart }
             }
             Err(failure) => {
-                tracing::error!("the configuration was not reloaded, the old one stays:\n{}", failure.message)
+                tracing::error!("the configuration was not reloaded, the old one stays:\n{}", failure.message);
+                Outcome { mistake: Some(failure.message), restart: Vec::new() }
             }
-        }
+        };
+        outcome.leave(&data_dir);
     }
 }
 

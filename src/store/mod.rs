@@ -60,6 +60,13 @@ impl StoreError {
     }
 }
 
+/// One step of the schema.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    pub name: String,
+    pub is_applied: bool,
+}
+
 /// Number of the advisory lock that keeps two processes from migrating at once: "countersg" would not fit.
 const MIGRATION_LOCK: i64 = 0x0063_7369_676e;
 
@@ -121,6 +128,20 @@ impl Store {
     pub async fn pending_migrations(&self) -> Result<Vec<String>, StoreError> {
         let pending = Migrator::get_pending_migrations(&self.write).await?;
         Ok(pending.iter().map(|step| step.name().to_owned()).collect())
+    }
+
+    /// All steps of the schema, oldest first; nothing is changed.
+    pub async fn steps(&self) -> Result<Vec<Step>, StoreError> {
+        let pending = Migrator::get_pending_migrations_read_only(&self.read).await?;
+        let is_pending = |name: &String| pending.iter().any(|step| step.name() == name);
+        let names = Migrator::migrations().into_iter().map(|step| step.name().to_owned());
+        Ok(names.map(|name| Step { is_applied: !is_pending(&name), name }).collect())
+    }
+
+    /// The steps of a database that is not there yet.
+    pub fn all_steps() -> Vec<Step> {
+        let names = Migrator::migrations().into_iter().map(|step| step.name().to_owned());
+        names.map(|name| Step { name, is_applied: false }).collect()
     }
 
     /// Brings the schema up to date; of several processes one does it and the others wait.
