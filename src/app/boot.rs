@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 use arc_swap::ArcSwap;
 use tokio::sync::Notify;
 
-use super::{ADMIN, App, House, Plugged, key_policy};
+use super::{ADMIN, App, House, Plugged, key_policy, lifetimes};
 use crate::account::AccountError;
 use crate::clock::Clock;
 use crate::config::settings::{MailSettings, MailTransport, Settings, SmtpSecurity};
@@ -45,7 +45,7 @@ pub enum BootError {
     Store(#[from] StoreError),
     /// The master key's file.
     #[error(transparent)]
-    MasterFile(#[from] crate::keys::file::FileError),
+    MasterFile(#[from] crate::keys::FileError),
     /// The keys.
     #[error(transparent)]
     Key(#[from] KeyError),
@@ -122,6 +122,7 @@ async fn house(settings: &Settings, world: World) -> Result<House, BootError> {
         master,
         ring: Arc::new(ArcSwap::from_pointee(ring)),
         chain_state: Arc::new(ChainState::default()),
+        lifetimes: Arc::new(ArcSwap::from_pointee(lifetimes(settings))),
         admin_seen: Arc::default(),
         parcels: Arc::new(Notify::new()),
     })
@@ -200,6 +201,7 @@ impl App {
     /// The same house with another file: what outlives a reload stays, all else is new.
     pub fn reloaded(&self, loaded: Loaded, sink: Option<Arc<Sink>>) -> Result<Self, BootError> {
         let mailer = mailer(&loaded.settings.mail, sink, self.house.clock.clone())?;
+        self.house.lifetimes.store(Arc::new(lifetimes(&loaded.settings)));
         Ok(Self::new(loaded.settings, loaded.plugged, mailer, self.house.clone())?)
     }
 

@@ -15,7 +15,7 @@ use time::OffsetDateTime;
 use tokio::sync::Notify;
 
 pub use admin_link::{ADMIN, Minted};
-pub use issue::{Issued, Refusal, may_enter};
+pub use issue::{Refusal, may_enter};
 pub use tokens::Redeemed;
 
 use crate::account::Accounts;
@@ -26,9 +26,8 @@ use crate::domain::id::SessionId;
 use crate::domain::return_to::ReturnTo;
 use crate::domain::service::Service;
 use crate::extension::{self, Extension};
-use crate::keys::login::LoginKey;
 use crate::keys::schedule::Policy;
-use crate::keys::{KeyError, KeyRing, Master};
+use crate::keys::{KeyError, KeyRing, LoginKey, Master};
 use crate::login::{Door, Next};
 use crate::mail::Mailer;
 use crate::net::Net;
@@ -37,6 +36,7 @@ use crate::permission::{self, PermissionProvider};
 use crate::plugin::{Registry, Tools};
 use crate::provider::{self, Provider};
 use crate::store::live::{Live, Patience};
+use crate::store::sessions::Lifetimes;
 use crate::store::{Store, StoreError};
 
 /// What outlives a reload.
@@ -56,6 +56,8 @@ pub struct House {
     pub chain_state: Arc<ChainState>,
     /// Woken when there is something new to deliver.
     pub parcels: Arc<Notify>,
+    /// How long sessions live.
+    pub lifetimes: Arc<ArcSwap<Lifetimes>>,
     /// Whether an administrator was seen: from then on nobody has to look.
     pub admin_seen: Arc<AtomicBool>,
 }
@@ -213,6 +215,12 @@ impl App {
     pub fn url(&self, path: &str) -> String {
         format!("{}{path}", self.issuer)
     }
+}
+
+/// How long sessions live, as the file says.
+pub fn lifetimes(settings: &Settings) -> Lifetimes {
+    let session = &settings.session;
+    Lifetimes { absolute: session.absolute_timeout, idle: session.idle_timeout, max_per_user: session.max_per_user }
 }
 
 /// How keys are rotated, as the file says.

@@ -19,8 +19,12 @@ use crate::http::failure;
 use crate::http::layers::{Edge, Rules};
 use crate::http::server::{Limits, Readiness, Server, stop_signal};
 use crate::http::site::{Running, Site};
+use crate::store::outbox::Lane;
 use crate::store::sessions::Sessions;
 use crate::{http, jobs, logging};
+
+/// How long a server on its way out goes on delivering.
+const LAST_WORDS: std::time::Duration = std::time::Duration::from_secs(3);
 
 /// What `serve` can be told.
 #[derive(Args, Default)]
@@ -48,9 +52,7 @@ pub async fn run(files: &[PathBuf], options: Options) -> Result<(), Failure> {
     let server = Server::bind(&loaded.settings.server.listen).await?;
     let is_dev = loaded.settings.server.is_dev;
     let Opened { app, sink } = boot::open(loaded, world.clone()).await?;
-    let session = &app.settings.session;
-    let sessions =
-        Sessions::new(app.store().clone(), session.absolute_timeout, session.idle_timeout, session.max_per_user);
+    let sessions = Sessions::new(app.store().clone(), app.house.lifetimes.clone());
     let rules = Arc::new(ArcSwap::from_pointee(Rules::of(&app.settings.server)));
     let limits = Limits::of(&app.settings.server);
     let readiness = Readiness::default();
@@ -67,7 +69,10 @@ pub async fn run(files: &[PathBuf], options: Options) -> Result<(), Failure> {
     server.serve(edge, limits, readiness, stop_signal).await;
     let app = running.now().app.clone();
     app.store().write_touched().await?;
-    app.deliver_due().await?;
+    let last_words = async { app.deliver_due(Lane::Letters).await.and(app.deliver_due(Lane::Tellings).await) };
+    if let Ok(delivered) = tokio::time::timeout(LAST_WORDS, last_words).await {
+        delivered?;
+    }
     tracing::info!("stopped");
     Ok(())
 }
