@@ -1,15 +1,15 @@
 //! What the house does, seen from outside its parts: one binary, real parts, a clock that is turned by hand.
 #![allow(clippy::unwrap_used, reason = "a test that cannot set up has failed")]
 
-mod cli;
 mod auth_api;
+mod cli;
 mod config;
 mod domain;
+mod doors;
 mod extension;
 mod keys;
-mod linking;
-mod doors;
 mod layers;
+mod linking;
 mod logging;
 mod mail;
 mod net;

@@ -18,9 +18,8 @@ async fn sign_in(app: &App, user: UserId) -> SessionId {
     let session = SessionId::new();
     let signed_in = SignedIn { session, user, method: "password".into(), user_agent: None, ip: Some("::1".into()) };
     let data = HashMap::from([(SIGNED_IN.to_owned(), serde_json::to_value(signed_in).unwrap())]);
-    let settings = &app.settings.session;
-    let sessions = Sessions::new(app.store().clone(), settings.absolute_timeout, settings.idle_timeout, 10);
-    let mut record = Record { id: Id::default(), data, expiry_date: app.now() + settings.absolute_timeout };
+    let sessions = Sessions::new(app.store().clone(), app.house.lifetimes.clone());
+    let mut record = Record { id: Id::default(), data, expiry_date: app.now() + app.settings.session.absolute_timeout };
     sessions.create(&mut record).await.unwrap();
     session
 }
