@@ -10,6 +10,7 @@ use super::section::Section;
 use super::service::{Reference, names};
 use super::settings::Settings;
 use super::value::{Node, Origin, Table, Value};
+use super::words::nearest;
 
 /// Every check across sections; resolves what depends on several of them.
 pub fn across(settings: &mut Settings, loader: &mut Loader) {
@@ -17,15 +18,11 @@ pub fn across(settings: &mut Settings, loader: &mut Loader) {
     methods(settings, loader);
     retire_after(settings, loader);
     lonely_skip(settings, loader);
+    roles_nobody_has(settings, loader);
     same_client(settings, loader);
-    if settings.server.is_dev {
-        return;
+    if !settings.server.is_dev {
+        literals(loader);
     }
-    for section in settings.providers.iter().filter(|section| section.kind() == "dev") {
-        let message = "the kind `dev` lets anybody in: it is for a loopback issuer only".to_owned();
-        loader.wrong(section.mistake_at("kind", "CS-C070", message));
-    }
-    literals(loader);
 }
 
 fn roles(settings: &Settings, loader: &mut Loader) {
@@ -88,6 +85,23 @@ fn lonely_skip(settings: &Settings, loader: &mut Loader) {
             );
             let help = "`on_error = \"deny\"` gives no token instead".to_owned();
             loader.warnings.push(section.mistake_at("on_error", "CS-C071", message).help(Some(help)));
+        }
+    }
+}
+
+/// What a role is granted that nobody can have is granted to nobody, silently.
+fn roles_nobody_has(settings: &Settings, loader: &mut Loader) {
+    for section in settings.permissions.iter().filter(|section| section.kind() == "static") {
+        for key in ["roles", "deny"] {
+            let Some(Node::Table(lists)) = section.table.get(key).map(|entry| &entry.value.node) else { continue };
+            for entry in lists.0.iter().filter(|entry| !settings.roles.contains(&entry.key)) {
+                let help = match nearest(&entry.key, settings.roles.iter().map(String::as_str)) {
+                    Some(name) => format!("did you mean `{name}`?"),
+                    None => format!("a role is made by its section: `[roles.{}]`", entry.key),
+                };
+                let message = format!("nobody can have the role `{}`", entry.key);
+                loader.warnings.push(Mistake::new("CS-C073", message, &entry.at).help(Some(help)));
+            }
         }
     }
 }

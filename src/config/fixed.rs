@@ -236,7 +236,6 @@ fn keys(loader: &mut Loader) -> Keys {
     }
     Keys {
         access_token_alg: raw.access_token_alg,
-        id_token_alg: raw.id_token_alg,
         rotation_interval: interval,
         publish_before: raw.publish_before.0,
         // `auto` is found when the services are known.

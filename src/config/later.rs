@@ -24,7 +24,8 @@ const KEYS: &[(&str, &[&str])] = &[
         ],
     ),
     ("login.password", &["min_strength", "breach_check", "reset_ttl"]),
-    ("roles.*", &["assign"]),
+    ("keys", &["id_token_alg"]),
+    ("roles.*", &["assign", "description"]),
     (
         "providers.*",
         &["allow", "deny", "forward", "store_tokens", "refresh_profile", "on_logout", "backchannel_logout"],
@@ -32,6 +33,7 @@ const KEYS: &[(&str, &[&str])] = &[
     (
         "services.*",
         &[
+            "description",
             "logo",
             "client_type",
             "client_auth",
@@ -59,7 +61,7 @@ const KEYS: &[(&str, &[&str])] = &[
         ],
     ),
     ("permissions.*", &["observe"]),
-    ("extensions.*", &["mode", "fields"]),
+    ("extensions.*", &["mode"]),
     ("rate_limit", &["store", "api_key", "ban"]),
     ("admin", &["emails", "role", "require_mfa", "allowed_networks", "read_only_ui"]),
     ("observability", &["metrics_listen", "otlp_endpoint", "otlp_sample", "error_details"]),

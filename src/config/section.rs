@@ -76,7 +76,9 @@ impl Section {
     }
 
     fn drop_unknown(&self, schema: &Json, table: &mut Table, mistakes: &mut Vec<Mistake>) {
-        let Some(known) = schema["properties"].as_object() else { return };
+        let none = serde_json::Map::new();
+        let is_closed = schema["additionalProperties"] == false;
+        let Some(known) = schema["properties"].as_object().or(is_closed.then_some(&none)) else { return };
         table.0.retain(|entry| {
             let is_known = known.contains_key(&entry.key);
             if !is_known {
@@ -145,6 +147,11 @@ impl Section {
         }
         let known: Vec<_> = known.collect();
         let names: Vec<_> = known.iter().map(|name| format!("`{name}`")).collect();
+        if self.kind_at.is_none() {
+            let message = format!("`[{}]` needs a `kind`, one of {}", self.path, names.join(", "));
+            let near = nearest(&self.kind, known.into_iter()).map(|name| format!("did you mean `{name}`?"));
+            return self.mistake("CS-C002", message).help(near);
+        }
         self.mistake_at(
             "kind",
             "CS-C002",

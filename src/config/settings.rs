@@ -89,7 +89,6 @@ pub struct Secrets {
 #[derive(Debug, Clone)]
 pub struct Keys {
     pub access_token_alg: Algorithm,
-    pub id_token_alg: Algorithm,
     /// Zero: by hand only.
     pub rotation_interval: Duration,
     pub publish_before: Duration,

@@ -15,6 +15,7 @@ pub fn unknown_key<'a>(path: &str, key: &str, at: &Place, known: impl Iterator<I
     let message = format!("unknown key `{key}` in `[{path}]`");
     Mistake::new("CS-C003", message, at).help(Some(match near {
         Some(name) => format!("did you mean `{name}`?"),
+        None if names.is_empty() => "it has no keys".to_owned(),
         None => format!("it knows {}", names.join(", ")),
     }))
 }
@@ -55,6 +56,7 @@ fn plainly(message: &str) -> String {
     for (theirs, ours) in [
         ("invalid socket address syntax", "this is not an address: write it as \"127.0.0.1:8383\""),
         ("invalid IP address syntax", "this is not a network: write it as \"10.0.0.0/8\""),
+        ("relative URL without a base: ", "this is not a URL: write it as \"https://…\", not "),
         ("expected a sequence", "expected a list"),
         ("expected enum ", "expected a word for "),
     ] {

@@ -172,7 +172,9 @@ fn options(url: &str, settings: &settings::Database, connections: u32) -> Connec
         .min_connections(settings.min_connections.min(connections))
         .acquire_timeout(std(settings.acquire_timeout))
         .connect_timeout(std(settings.acquire_timeout))
-        .sqlx_logging(false)
+        .sqlx_logging(settings.slow_query > Duration::ZERO)
+        .sqlx_logging_level(level("off"))
+        .sqlx_slow_statements_logging_settings(level("warn"), std(settings.slow_query))
         .test_before_acquire(false)
         .map_sqlx_sqlite_opts(move |sqlite| {
             use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
@@ -189,6 +191,11 @@ fn options(url: &str, settings: &settings::Database, connections: u32) -> Connec
         options.idle_timeout(None).max_lifetime(None);
     }
     options
+}
+
+/// A level of the `log` crate, which only SQLx speaks.
+fn level<L: std::str::FromStr<Err: std::fmt::Debug>>(name: &str) -> L {
+    name.parse().expect("there is such a level")
 }
 
 fn std(span: Duration) -> std::time::Duration {

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot set up has failed")]
 
 mod auth_api;
+mod cli;
 mod config;
 mod domain;
 mod doors;

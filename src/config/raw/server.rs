@@ -190,8 +190,6 @@ pub struct Secrets {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Keys {
-    /// For ID tokens.
-    pub id_token_alg: Algorithm,
     /// For service tokens, unless the service says otherwise.
     pub access_token_alg: Algorithm,
     /// A new signing key this often: `1d` to `2y`; `0s` is by hand only.
@@ -210,7 +208,6 @@ pub struct Keys {
 impl Default for Keys {
     fn default() -> Self {
         Self {
-            id_token_alg: Algorithm::RS256,
             access_token_alg: Algorithm::ES256,
             rotation_interval: days(90),
             publish_before: hours(48),

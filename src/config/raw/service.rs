@@ -17,8 +17,6 @@ use crate::domain::service::{Algorithm, Delivery, PermissionsFormat, TokenFormat
 pub struct Service {
     /// What people call it; the id unless given.
     pub name: Option<String>,
-    /// What it is.
-    pub description: String,
     /// Where its people start.
     pub homepage: Option<String>,
     /// A disabled service receives no sign-ins and no tokens.
@@ -56,7 +54,6 @@ impl Default for Service {
     fn default() -> Self {
         Self {
             name: None,
-            description: String::new(),
             homepage: None,
             enabled: true,
             audience: Vec::new(),
@@ -100,11 +97,8 @@ impl TokenAlg {
 
 /// A name an admin gives to people, and permission providers read.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct Role {
-    /// What it means.
-    pub description: String,
-}
+#[serde(deny_unknown_fields)]
+pub struct Role {}
 
 /// How the pages look.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

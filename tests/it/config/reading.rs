@@ -2,7 +2,7 @@
 
 use time::Duration;
 
-use super::{mistakes, text};
+use super::{check, mistakes, text};
 use crate::config::settings::MailTransport;
 use crate::config::{Format, Input, Size, Span, World, parse};
 
@@ -16,8 +16,9 @@ fn an_empty_file_is_a_development_server() {
 
 #[test]
 fn the_file_of_the_repository_has_no_mistake() {
-    let parsed = text(include_str!("../../../providers.toml"));
-    assert_eq!(parsed.report.render(Format::Human(false)), "");
+    let file = include_str!("../../../providers.toml");
+    assert_eq!(check(Input::text("providers.toml", file), &World::none()).render(Format::Human(false)), "");
+    let parsed = text(file);
     assert!(parsed.settings.server.is_dev);
     assert_eq!(parsed.settings.services[0].id, "demo");
     assert_eq!(parsed.settings.providers[0].kind(), "dev");
@@ -46,9 +47,10 @@ fn the_examples_of_the_repository_have_no_mistake() {
         _ => Some("a secret that is long enough".to_owned()),
     };
     let text = with_all_examples();
-    let parsed = parse(vec![Input::text("providers.toml", &text)], &World { env: &env, overrides: Vec::new() });
+    let world = World { env: &env, overrides: Vec::new() };
     // `wiki` may use a provider that is an example too, and the dev provider stays beside them.
-    assert_eq!(parsed.report.render(Format::Human(false)), "");
+    assert_eq!(check(Input::text("providers.toml", &text), &world).render(Format::Human(false)), "");
+    let parsed = parse(vec![Input::text("providers.toml", &text)], &world);
     let kinds: Vec<_> = parsed.settings.providers.iter().map(crate::config::Section::kind).collect();
     assert_eq!(kinds, ["dev", "google", "github", "oidc", "oauth2"]);
     assert_eq!((parsed.settings.services.len(), parsed.settings.extensions.len()), (2, 1));

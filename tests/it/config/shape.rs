@@ -1,11 +1,12 @@
 //! What is made from the file: schema, effective configuration, differences, reports.
 
 use super::{mistakes, text};
+use crate::app::Plugged;
 use crate::config::{Format, Section, restart_needed, schema, show};
 
 #[derive(Debug, serde::Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Plugged {
+struct Corp {
     client_id: String,
     client_secret: crate::config::Secret,
     #[serde(default)]
@@ -18,12 +19,12 @@ struct Plugged {
 #[test]
 fn a_plugged_section_is_read_with_every_mistake_at_once() {
     let section = Section::for_test("corp", "kind = \"oidc\"\nclient_id = \"x\"\nclient_secret = \"y\"\n");
-    let read: Plugged = section.read().unwrap();
+    let read: Corp = section.read().unwrap();
     assert_eq!((section.kind(), read.client_id.as_str(), read.client_secret.reveal()), ("oidc", "x", "y"));
     assert_eq!((read.tries, read.claims.len()), (0, 0));
 
     let section = Section::for_test("corp", "client_idd = 1\ntries = 10\nclaims = { email = 5 }\n");
-    let found = section.read::<Plugged>().unwrap_err();
+    let found = section.read::<Corp>().unwrap_err();
     let mut codes: Vec<_> = found.iter().map(|mistake| mistake.code).collect();
     codes.sort_unstable();
     assert_eq!(codes, ["CS-C003", "CS-C004", "CS-C004", "CS-C005", "CS-C006"]);
@@ -60,7 +61,7 @@ fn a_report_is_read_by_programs_and_by_ci_too() {
 
 #[test]
 fn the_schema_knows_every_section_with_defaults_ranges_and_meanings() {
-    let schema = schema(&[("providers", "corp", |generator| generator.subschema_for::<Plugged>())]);
+    let schema = schema(&[("providers", "corp", |generator| generator.subschema_for::<Corp>())]);
     assert_eq!(schema["$schema"], "http://json-schema.org/draft-07/schema#");
     let session = &schema["properties"]["session"]["properties"]["idle_timeout"];
     assert_eq!((&session["default"], &session["x-min"]), (&"1d".into(), &"5m".into()));
@@ -107,7 +108,7 @@ fn keys_that_a_reload_cannot_change_are_named() {
 #[test]
 fn the_published_schema_is_the_generated_one() {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/schema/providers.v1.json");
-    let generated = format!("{:#}\n", schema(&[]));
+    let generated = format!("{:#}\n", schema(&Plugged::kinds()));
     if super::super::rewrite() {
         std::fs::write(&path, &generated).unwrap();
     }
