@@ -146,7 +146,8 @@ impl Browser {
     /// All unfinished logins of this browser, the newest first.
     pub fn attempts(&self) -> Vec<Attempt> {
         let prefix = cookie_name(&self.site, "login-");
-        let texts = self.cookies.iter().filter(|(name, _)| name.starts_with(&prefix)).map(|(_, value)| value);
+        // Browsers send the oldest cookie first (RFC 6265 §5.4).
+        let texts = self.cookies.iter().rev().filter(|(name, _)| name.starts_with(&prefix)).map(|(_, value)| value);
         let mut attempts: Vec<_> = texts.filter_map(|text| self.site.app.door.open(text, Carrier::Cookie)).collect();
         attempts.sort_by_key(|attempt| std::cmp::Reverse(attempt.expires_at));
         attempts

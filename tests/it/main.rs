@@ -1,14 +1,27 @@
 //! What the house does, seen from outside its parts: one binary, real parts, a clock that is turned by hand.
 #![allow(clippy::unwrap_used, reason = "a test that cannot set up has failed")]
 
+mod auth_api;
 mod config;
+mod domain;
 mod extension;
 mod keys;
+mod linking;
+mod doors;
+mod layers;
 mod logging;
 mod mail;
 mod net;
+mod openapi;
 mod pages;
+mod passwords;
 mod permission;
 mod provider;
 mod server;
 mod stage;
+
+/// Whether to write what the tests expect, for a person to read, instead of comparing with it.
+#[expect(clippy::disallowed_methods, reason = "this is a switch of the tests, not configuration")]
+fn rewrite() -> bool {
+    std::env::var("UPDATE_GOLDEN").is_ok()
+}

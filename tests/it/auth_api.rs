@@ -1,0 +1,3 @@
+//! The JSON API, line by line.
+
+mod check;
