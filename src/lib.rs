@@ -36,6 +36,9 @@ mod provider;
 mod store;
 
 #[cfg(test)]
+#[path = "../tests/bench/main.rs"]
+mod bench;
+#[cfg(test)]
 #[path = "../tests/it/main.rs"]
 mod it;
 

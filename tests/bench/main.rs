@@ -1,0 +1,102 @@
+//! Fills a database for the benchmark and mints login tokens for it; `tests/bench/run` measures the real program.
+#![allow(clippy::unwrap_used, reason = "a benchmark that cannot set up has failed")]
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use sea_orm::ConnectionTrait as _;
+use time::Duration;
+use uuid::Uuid;
+
+use crate::app::boot::{self, World};
+use crate::clock::SystemClock;
+use crate::config::{self, Format, Input};
+use crate::domain::id::{SessionId, UserId};
+use crate::net::Net;
+
+/// Users per transaction.
+const CHUNK: u64 = 50_000;
+/// First milliseconds of the ids of users and of sessions.
+const USERS_FROM: u64 = 0x018b_cfe5_6800;
+const SESSIONS_FROM: u64 = 0x0190_0000_0000;
+
+/// `BENCH_CONFIG` is a file whose database is new. It gets `BENCH_USERS` users, with an address, an identity and a session
+/// each; `BENCH_TOKENS` tokens of some of them, spread evenly, go to `tokens` beside the file.
+#[tokio::test]
+#[ignore = "part of the benchmark"]
+async fn fill() {
+    let (file, users, tokens) = (variable("BENCH_CONFIG"), number("BENCH_USERS"), number("BENCH_TOKENS"));
+    let file = Path::new(&file);
+    let world = World { clock: Arc::new(SystemClock), net: Net::real() };
+    let loaded = boot::load(vec![Input::file(file)], &config::World::none(), &world);
+    let loaded = loaded.unwrap_or_else(|report| panic!("{}", report.render(Format::Human(false))));
+    let app = boot::open(loaded, world).await.unwrap().app;
+    let db = app.store().write();
+    db.execute_unprepared("pragma cache_size = -1000000").await.unwrap();
+    for from in (0..users).step_by(CHUNK.try_into().unwrap()) {
+        let rows = rows(from, users.min(from + CHUNK), app.store().now());
+        let db = app.store().begin().await.unwrap();
+        for insert in rows {
+            db.execute_unprepared(&insert).await.unwrap();
+        }
+        db.commit().await.unwrap();
+    }
+    db.execute_unprepared("pragma wal_checkpoint(truncate)").await.unwrap();
+
+    let ends = app.now() + Duration::days(1);
+    let mut text = String::new();
+    for nth in (0..users).step_by((users / tokens).max(1).try_into().unwrap()) {
+        let token = app.login_token(UserId(uuid(USERS_FROM + nth)), SessionId(uuid(SESSIONS_FROM + nth)), ends).unwrap();
+        writeln!(text, "{}", token.jwt).unwrap();
+    }
+    std::fs::write(file.with_file_name("tokens"), text).unwrap();
+}
+
+/// One statement a table, for the users `from` to `to`.
+fn rows(from: u64, to: u64, now: i64) -> [String; 4] {
+    let insert = |into: &str, values: &str| {
+        format!(
+            "with recursive n(i) as (select {from} union all select i + 1 from n where i + 1 < {to}) \
+             insert into {into} select {values} from n"
+        )
+    };
+    let (user, session) = (id_of(USERS_FROM), id_of(SESSIONS_FROM));
+    let ends = now + Duration::days(30).whole_seconds();
+    [
+        insert(
+            "users (id, username, username_key, name, roles, groups, created_at, updated_at, version)",
+            &format!("{user}, 'user' || i, 'user' || i, 'User ' || i, '[\"member\"]', '[]', {now}, {now}, 1"),
+        ),
+        insert(
+            "addresses (email, user_id, verified_at, created_at)",
+            &format!("'user' || i || '@example.test', {user}, {now}, {now}"),
+        ),
+        insert(
+            "identities (provider, realm, subject, user_id, linked_at, used_at)",
+            &format!("'people', '', 'user' || i, {user}, {now}, {now}"),
+        ),
+        insert(
+            "sessions (id, token_hash, user_id, method, data, created_at, seen_at, expires_at)",
+            &format!("{session}, hex(randomblob(32)), {user}, 'people', '{{}}', {now}, {now}, {ends}"),
+        ),
+    ]
+}
+
+/// The same as [`uuid`], in SQL.
+fn id_of(from: u64) -> String {
+    format!("unhex(printf('%012x70008%015x', {from} + i, {from} + i))")
+}
+
+fn uuid(at: u64) -> Uuid {
+    Uuid::try_parse(&format!("{at:012x}70008{at:015x}")).unwrap()
+}
+
+fn number(name: &str) -> u64 {
+    variable(name).parse().unwrap()
+}
+
+#[expect(clippy::disallowed_methods, reason = "tests/bench/run tells it what to make")]
+fn variable(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set; run tests/bench/run"))
+}
