@@ -45,7 +45,7 @@ pub enum BootError {
     Store(#[from] StoreError),
     /// The master key's file.
     #[error(transparent)]
-    MasterFile(#[from] crate::keys::file::FileError),
+    MasterFile(#[from] crate::keys::FileError),
     /// The keys.
     #[error(transparent)]
     Key(#[from] KeyError),

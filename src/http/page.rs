@@ -12,9 +12,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use url::Url;
 
-pub use account::{
-    AccountPage, LogoutPage, SessionRow, SetupDonePage, SetupErrors, SetupPage, ShownAddress, SignedOutPage,
-};
+pub use account::{AccountPage, LogoutPage, SessionRow, SetupErrors, SetupPage, ShownAddress, SignedOutPage};
 pub use dev::{CurlLine, DemoPage, DemoToken, DevMailPage, DevPeoplePage, DevPerson, MailRow, OpenMail};
 pub use end::{Action, ErrorPage, WrongHostPage};
 pub use login::{

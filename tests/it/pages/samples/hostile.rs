@@ -9,8 +9,8 @@ use super::{
 use crate::http::page::{
     AccountPage, Action, CheckMailPage, CodeForm, CodePage, CurlLine, DemoPage, DemoToken, DevMailPage, DevPeoplePage,
     DevPerson, ErrorPage, Hidden, LinkAccountsPage, LoginButton, LoginPage, LogoutPage, MagicLinkForm, MagicLinkPage,
-    MailRow, Methods, Notice, OpenMail, OtherBrowser, PasswordForm, ServiceLink, SessionRow, SetupDonePage,
-    SetupErrors, SetupPage, Shell, ShownAddress, SignedOutPage, WrongHostPage,
+    MailRow, Methods, Notice, OpenMail, OtherBrowser, PasswordForm, ServiceLink, SessionRow, SetupErrors, SetupPage,
+    Shell, ShownAddress, SignedOutPage, WrongHostPage,
 };
 
 /// Texts that would do harm if they were more than text.
@@ -170,7 +170,6 @@ pub fn hostile() -> Vec<Sample> {
                 ..setup(SetupErrors::default())
             },
         ),
-        sample("setup-done", &SetupDonePage { shell: shell(), email: evil(), go_on: evil().into() }),
         sample("wrong-host", &WrongHostPage { shell: shell(), asked: evil(), ..wrong_host() }),
     ]
 }
