@@ -32,6 +32,14 @@ pub enum Outcome {
     Ask(UserId),
 }
 
+/// Who has the address that the provider vouches for.
+async fn holder(db: &Tx, identity: &Identity) -> Result<Option<User>, StoreError> {
+    match &identity.email {
+        Some(email) => users::by_email(db, email.address()).await,
+        None => Ok(None),
+    }
+}
+
 /// How often two arrivals of the same person may collide before it is a failure.
 const TRIES: usize = 3;
 
@@ -61,10 +69,7 @@ impl Accounts {
         let now = self.store.now();
         let db = self.store.begin().await?;
         let known = users::by_identity(&db, &identity.subject).await?;
-        let holder = match &identity.email {
-            Some(email) => users::by_email(&db, email.address()).await?,
-            None => None,
-        };
+        let holder = holder(&db, identity).await?;
         let verified = holder.as_ref().and_then(|user| user.email.as_ref()).is_some_and(|address| address.verified);
         let verdict = decide(&Facts {
             linked_to: known.as_ref().map(|user| user.id),

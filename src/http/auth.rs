@@ -299,16 +299,17 @@ async fn get_profile(site: Site, Query(query): Query<ByName>) -> Result<Response
     Ok(answer(&PublicProfile::of(user.as_ref())))
 }
 
-#[derive(Default, Deserialize, utoipa::ToSchema)]
+#[derive(Default, Deserialize, utoipa::IntoParams, utoipa::ToSchema)]
 struct LogoutFields {
-    /// The login token, where no header carries it.
+    /// The login token, where no header and no query carries it.
+    #[param(ignore)]
     jwt: Option<String>,
 }
 
 /// Ends the session of the login token or, without one, of the browser. It is dead everywhere at once.
 #[utoipa::path(
     post, path = "/auth/logout", tag = "auth",
-    security((), ("bearer" = []), ("auth-token" = []), ("session" = [])),
+    security((), ("bearer" = []), ("auth-token" = []), ("jwt" = []), ("session" = [])),
     request_body(content((LogoutFields = "application/json"), (LogoutFields = "application/x-www-form-urlencoded"))),
     responses(
         (status = 200, description = "The session is over, or there was none.", body = Updated),
@@ -321,21 +322,27 @@ async fn logout(
     State(running): State<Running>,
     mut browser: Browser,
     headers: HeaderMap,
+    Query(query): Query<LogoutFields>,
     JsonOrForm(body): JsonOrForm<LogoutFields>,
 ) -> Result<Response, Error> {
     let site = running.now();
-    let live = match bearer(&headers, body.jwt)? {
-        Some(token) => site.app.session_of_token(&token).await?.map(|(live, _)| live),
-        None => {
-            browser.check_same_site()?;
-            let live = browser.visitor().await?;
-            browser.sign_out().await?;
-            live
-        }
+    if query.jwt.is_some() && body.jwt.is_some() {
+        return Err(Error::bad_request("`jwt` stands in the query and in the body."));
+    }
+    let token = bearer(&headers, query.jwt.or(body.jwt))?;
+    let live = if let Some(token) = &token {
+        site.app.session_of_token(token).await?.map(|(live, _)| live)
+    } else {
+        browser.check_same_site()?;
+        browser.visitor().await?
     };
+    // First here, where extensions are told; a session that the cookie's layer has ended is over already and tells nobody.
     if let Some(live) = live {
         site.app.accounts.sign_out(&live.user, live.id, &live.method).await?;
-        site.app.house.parcels.notify_waiters();
+        site.app.house.parcels.notify_one();
+    }
+    if token.is_none() {
+        browser.sign_out().await?;
     }
     Ok(browser.answer(answer(&Updated::done())))
 }

@@ -19,8 +19,12 @@ pub struct Limit {
 impl Limit {
     /// By client address; an IPv6 household is one client.
     pub fn of_client(what: &str, ip: Option<IpAddr>, rate: Rate) -> Self {
-        let ip = ip.map_or_else(|| "unknown".to_owned(), |ip| bucket(ip).to_string());
-        Self { key: format!("{what}:ip:{ip}"), rate }
+        Self { key: format!("{what}:ip:{}", Self::client(ip)), rate }
+    }
+
+    /// What a client is called in a key.
+    pub fn client(ip: Option<IpAddr>) -> String {
+        ip.map_or_else(|| "unknown".to_owned(), |ip| bucket(ip).to_string())
     }
 
     /// By account or address. The database never sees which.

@@ -1,4 +1,4 @@
-//! The description of the JSON API (OpenAPI 3.1), made from the handlers and their own types.
+//! The description of the JSON API (`OpenAPI` 3.1), made from the handlers and their own types.
 
 use std::sync::LazyLock;
 

@@ -4,10 +4,11 @@
 mod auth_api;
 mod config;
 mod domain;
+mod doors;
 mod extension;
 mod keys;
-mod linking;
 mod layers;
+mod linking;
 mod logging;
 mod mail;
 mod net;

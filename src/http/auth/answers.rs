@@ -105,6 +105,7 @@ pub enum Authorized<'a> {
 
 /// `/auth/authorize` without a token, a service, or a live session: exactly `{"permissions":{}}`.
 #[derive(Debug, Default, Serialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct NoPermissions {
     #[schema(value_type = std::collections::HashMap<String, bool>)]
     permissions: Permissions,

@@ -53,9 +53,13 @@ pub(super) async fn token(
     let site = running.now();
     let ip = ip.map(|ip| ip.0.0);
     let (id, secret) = credentials(&headers, fields.client_id, fields.client_secret)?;
-    let limit = Limit::of_name("token", &id, site.app.settings.rate_limit.token_client);
-    count_all(&site, ip, &[limit]).await?;
-    let service = site.app.service(&id).filter(|service| proves(service, &secret)).ok_or(Code::InvalidClient)?;
+    let service = site.app.service(&id).ok_or(Code::InvalidClient)?;
+    // By address too: what strangers try must not use up what the service itself may ask.
+    let who = format!("{id} {}", Limit::client(ip));
+    count_all(&site, ip, &[Limit::of_name("token", &who, site.app.settings.rate_limit.token_client)]).await?;
+    if !proves(service, &secret) {
+        return Err(Code::InvalidClient.into());
+    }
     let redeemed = site.app.redeem(&fields.code, &service.id).await?.ok_or(Code::CodeSpent)?;
     Ok(answer(&redeemed))
 }
