@@ -29,7 +29,7 @@ async fn opened(house: &House, link: &str) -> Option<Attempt> {
 
 #[tokio::test]
 async fn extensions_hear_of_the_logout_of_a_browser_that_brings_only_its_cookie() {
-    let stage = Stage::with("extensions.told = { kind = \"log\", events = [\"on_user_logout\"] }").await;
+    let stage = Stage::with("extensions.told = { kind = \"log\", events = [\"user.logout\"] }").await;
     let mut browser = stage.browser();
     browser.sign_in().await;
     tellings(&stage).await;
