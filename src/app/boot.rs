@@ -117,7 +117,6 @@ async fn house(settings: &Settings, world: World) -> Result<House, BootError> {
     let ring = keys::ensure(store.write(), &master, &key_policy(settings), world.clock.now()).await?;
     Ok(House {
         clock: world.clock,
-        net: world.net,
         store,
         master,
         ring: Arc::new(ArcSwap::from_pointee(ring)),

@@ -44,8 +44,6 @@ use crate::store::{Store, StoreError};
 pub struct House {
     /// What time it is.
     pub clock: Arc<dyn Clock>,
-    /// The only way out.
-    pub net: Net,
     /// The database.
     pub store: Store,
     /// What everything at rest is sealed with.

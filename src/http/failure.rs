@@ -76,7 +76,7 @@ fn words(code: Code) -> (&'static str, &'static str) {
         }
         Code::NextNotAllowed => (
             "This link leads nowhere we know",
-            "The service that sent you here is not registered with this address. Its developer has to add it to `next_urls`.",
+            "The service that sent you here is not registered with this address. Whoever runs it has to tell the administrator.",
         ),
         Code::Csrf => (
             "Please send the form again",

@@ -171,13 +171,13 @@ async fn password(
     }
     let rates = &site.app.settings.rate_limit;
     // One account is one count, whether it is called by its address or its username.
-    let account = site.app.accounts.named(&fields.email).await?;
-    let name = account.map_or_else(|| fields.email.clone(), |user| user.id.to_string());
+    let account = site.app.accounts.called(&fields.email).await?;
+    let name = account.as_ref().map_or_else(|| fields.email.clone(), |user| user.id.to_string());
     let ip = browser.ip();
     let limits = [Limit::of_client("login", ip, rates.login_ip), Limit::of_name("login", &name, rates.login_account)];
     count_all(&site, ip, &limits).await?;
     let way = Way { method: PASSWORD, service: next.as_ref().map(|next| next.service.as_str()) };
-    match site.app.accounts.arrive_by_password(&fields.email, &fields.password, way).await {
+    match site.app.accounts.arrive_by_password(account, &fields.password, way).await {
         Ok(Some(user)) => {
             forgive_all(&site, ip, &limits).await?;
             finish(&site, browser, &user, PASSWORD, next).await
