@@ -73,13 +73,15 @@ impl App {
         if code.service != service || self.now().unix_timestamp() >= code.expires_at {
             return Ok(None);
         }
+        // Asked before it is spent: a second one with the code ends the session, and must not take the first one's answer away.
+        let live = self.live(code.session).await?;
         if !spent::spend(self.store().write(), id, code.expires_at).await? {
             // Who has a copy of a spent code is not who it was made for.
             tracing::warn!(service.id = service, "a one-time code came a second time; its session ends");
             self.end(code.session).await?;
             return Ok(None);
         }
-        let Some(live) = self.live(code.session).await? else { return Ok(None) };
+        let Some(live) = live else { return Ok(None) };
         Ok(self.login_token(live.user.id, live.id, live.expires_at).ok())
     }
 
