@@ -3,6 +3,7 @@
 
 mod auth_api;
 mod config;
+mod counters;
 mod extension;
 mod keys;
 mod logging;
@@ -11,5 +12,7 @@ mod net;
 mod pages;
 mod permission;
 mod provider;
+mod schema;
 mod server;
+mod sessions;
 mod stage;
