@@ -15,6 +15,7 @@ impl MigrationTrait for Migration {
             .col(uuid("id").primary_key())
             .col(text("username").null())
             .col(text("username_key").null())
+            .col(number("username_chosen_at").null())
             .col(text("name").null())
             .col(text("avatar_url").null())
             .col(text("roles"))

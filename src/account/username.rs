@@ -10,24 +10,21 @@ use crate::store::{Store, StoreError};
 pub enum Renamed {
     /// It is theirs.
     Yes,
-    /// They have one already, or only admins give them.
+    /// They have chosen already.
     AlreadySet,
     /// Somebody else has it.
     Taken,
-    /// It may not be a username.
+    /// It may not be a username, or only admins give them.
     NotAllowed,
 }
 
-/// Gives the user the username they wish for, as far as the rule allows.
+/// Gives the user the username they wish for, as far as the rule allows. The one they were given at first does not count as chosen.
 pub async fn rename(store: &Store, rule: UsernameRule, user: &User, wish: &str) -> Result<Renamed, StoreError> {
     let again = match rule {
         UsernameRule::Once => false,
         UsernameRule::Free => true,
         UsernameRule::Admin | UsernameRule::Off => return Ok(Renamed::NotAllowed),
     };
-    if user.username.is_some() && !again {
-        return Ok(Renamed::AlreadySet);
-    }
     let Some(name) = Username::new(wish) else { return Ok(Renamed::NotAllowed) };
     Ok(match users::set_username(store.write(), user.id, &name, again, store.now()).await? {
         Naming::Set => Renamed::Yes,

@@ -45,6 +45,8 @@ pub fn router(running: &Running, session: SessionManagerLayer<Sessions>) -> Rout
         .route("/auth/resolve", get(resolve))
         .route("/auth/get_profile", get(get_profile))
         .route("/auth/token", post(token::token))
+        // Said here, so that the layer hears preflights, too: a fallback that is set from outside would replace it.
+        .method_not_allowed_fallback(async || Error::new(Code::MethodNotAllowed))
         .layer(axum::middleware::from_fn_with_state(running.clone(), cors::layer))
 }
 
@@ -76,6 +78,14 @@ fn bearer(headers: &HeaderMap, jwt: Option<String>) -> Result<Option<String>, Er
         },
     };
     Ok(found.filter(|token| !token.is_empty() && token != "undefined"))
+}
+
+/// The parameter `jwt`, which stands in one place.
+fn only(query: Option<String>, body: Option<String>) -> Result<Option<String>, Error> {
+    match (query, body) {
+        (Some(_), Some(_)) => Err(Error::bad_request("`jwt` stands in the query and in the body.")),
+        (query, body) => Ok(query.or(body)),
+    }
 }
 
 #[derive(Deserialize, utoipa::IntoParams)]
@@ -200,11 +210,8 @@ async fn update(
     JsonOrForm(body): JsonOrForm<UpdateFields>,
 ) -> Result<Response, Error> {
     let site = running.now();
-    if query.jwt.is_some() && body.jwt.is_some() {
-        return Err(Error::bad_request("`jwt` stands in the query and in the body."));
-    }
     let failed = |error| Ok(answer(&Updated::failed(error)));
-    let Some(token) = bearer(&headers, query.jwt.or(body.jwt))? else { return failed("No token") };
+    let Some(token) = bearer(&headers, only(query.jwt, body.jwt)?)? else { return failed("No token") };
     let Ok(claims) = site.app.login_key.verify_login(&token, site.app.now()) else {
         return failed("Not authenticated");
     };
@@ -326,10 +333,7 @@ async fn logout(
     JsonOrForm(body): JsonOrForm<LogoutFields>,
 ) -> Result<Response, Error> {
     let site = running.now();
-    if query.jwt.is_some() && body.jwt.is_some() {
-        return Err(Error::bad_request("`jwt` stands in the query and in the body."));
-    }
-    let token = bearer(&headers, query.jwt.or(body.jwt))?;
+    let token = bearer(&headers, only(query.jwt, body.jwt)?)?;
     let live = if let Some(token) = &token {
         site.app.session_of_token(token).await?.map(|(live, _)| live)
     } else {

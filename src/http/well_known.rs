@@ -38,7 +38,7 @@ pub fn router(readiness: Readiness) -> Router<Running> {
 )]
 async fn jwks(site: Site, headers: HeaderMap) -> Result<Response, Error> {
     let ring = site.app.house.ring.load();
-    let is_known = headers.get(IF_NONE_MATCH).is_some_and(|tag| tag.as_bytes() == ring.etag().as_bytes());
+    let is_known = knows(&headers, ring.etag());
     let mut response = Response::new(if is_known { String::new() } else { ring.jwks().to_owned() }.into());
     if is_known {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
@@ -52,6 +52,12 @@ async fn jwks(site: Site, headers: HeaderMap) -> Result<Response, Error> {
     headers.insert("access-control-allow-origin", HeaderValue::from_static("*"));
     headers.insert("cross-origin-resource-policy", HeaderValue::from_static("cross-origin"));
     Ok(response)
+}
+
+/// Whether the other side has it already (RFC 9110 §13.1.2): one of several tags, compared weakly, since proxies that compress weaken them.
+fn knows(headers: &HeaderMap, etag: &str) -> bool {
+    let lists = headers.get_all(IF_NONE_MATCH).iter().filter_map(|list| list.to_str().ok());
+    lists.flat_map(|list| list.split(',')).map(str::trim).any(|tag| tag == "*" || tag.trim_start_matches("W/") == etag)
 }
 
 async fn describe(site: Site) -> Response {

@@ -161,6 +161,7 @@ impl Store {
             session::Entity::update_many()
                 .col_expr(session::Column::SeenAt, sea_orm::sea_query::Expr::value(latest))
                 .filter(session::Column::Id.is_in(chunk.iter().copied()))
+                .filter(session::Column::SeenAt.lt(latest))
                 .exec(self.write())
                 .await?;
         }

@@ -143,12 +143,11 @@ impl Store {
 
     /// Brings the schema up to date; of several processes one does it and the others wait.
     pub async fn migrate(&self) -> Result<(), StoreError> {
-        if self.write.get_database_backend() != DbBackend::Postgres {
-            return Ok(Migrator::up(&self.write, None).await?);
+        let lock = self.begin().await?;
+        if self.write.get_database_backend() == DbBackend::Postgres {
+            let take = format!("select pg_advisory_xact_lock({MIGRATION_LOCK})");
+            lock.execute_raw(Statement::from_string(DbBackend::Postgres, take)).await?;
         }
-        let lock = self.write.begin().await?;
-        let take = format!("select pg_advisory_xact_lock({MIGRATION_LOCK})");
-        lock.execute_raw(Statement::from_string(DbBackend::Postgres, take)).await?;
         Migrator::up(&lock, None).await?;
         Ok(lock.commit().await?)
     }

@@ -66,7 +66,9 @@ impl Sessions {
         Self { store, lifetimes }
     }
 
-    async fn insert(&self, record: &Record) -> Result<(), StoreError> {
+    /// A new row under a new name: whatever cookie the browser brought, it does not name this session.
+    async fn insert(&self, record: &mut Record) -> Result<(), StoreError> {
+        record.id = Id::default();
         let signed_in = record
             .data
             .get(SIGNED_IN)

@@ -141,6 +141,7 @@ pub async fn create(db: &impl ConnectionTrait, new: NewUser, now: i64) -> Result
         id: Set(id.0),
         username_key: Set(username.as_ref().map(Username::key)),
         username: Set(username.map(|name| name.as_str().to_owned())),
+        username_chosen_at: Set(None),
         name: Set(new.name),
         avatar_url: Set(new.avatar_url),
         roles: Set(list(&new.roles)),
@@ -258,7 +259,8 @@ pub enum Naming {
     Taken,
 }
 
-/// Sets the username. Unless `again`, only where there is none: the statement decides, so that one of many parallel wishes wins.
+/// Sets the username its owner chose. Unless `again`, only where they have not chosen yet: the statement decides, so that one of many
+/// parallel wishes wins.
 pub async fn set_username(
     db: &impl ConnectionTrait,
     id: UserId,
@@ -269,10 +271,11 @@ pub async fn set_username(
     let mut update = user::Entity::update_many()
         .col_expr(user::Column::Username, Expr::value(name.as_str()))
         .col_expr(user::Column::UsernameKey, Expr::value(name.key()))
+        .col_expr(user::Column::UsernameChosenAt, Expr::value(now))
         .col_expr(user::Column::UpdatedAt, Expr::value(now))
         .filter(user::Column::Id.eq(id.0));
     if !again {
-        update = update.filter(user::Column::UsernameKey.is_null());
+        update = update.filter(user::Column::UsernameChosenAt.is_null());
     }
     match update.exec(db).await.map_err(StoreError::from) {
         Ok(done) if done.rows_affected == 1 => Ok(Naming::Set),

@@ -6,6 +6,7 @@ mod cli;
 mod config;
 mod domain;
 mod doors;
+mod counters;
 mod extension;
 mod keys;
 mod layers;
@@ -18,7 +19,9 @@ mod pages;
 mod passwords;
 mod permission;
 mod provider;
+mod schema;
 mod server;
+mod sessions;
 mod stage;
 
 /// Whether to write what the tests expect, for a person to read, instead of comparing with it.

@@ -11,6 +11,8 @@ pub struct Model {
     pub username: Option<String>,
     #[sea_orm(column_type = "Text", nullable)]
     pub username_key: Option<String>,
+    /// Since when the owner has the name they chose; `None` while it is the one given at first.
+    pub username_chosen_at: Option<i64>,
     #[sea_orm(column_type = "Text", nullable)]
     pub name: Option<String>,
     #[sea_orm(column_type = "Text", nullable)]

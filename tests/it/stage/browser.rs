@@ -86,6 +86,11 @@ impl Browser {
         self
     }
 
+    /// Checks the radio button or box with this id.
+    pub fn choose(&mut self, id: &str) -> &mut Self {
+        self.fill_in(id, "")
+    }
+
     /// Presses the button, or follows the link, with this id, and follows redirects.
     pub async fn press(&mut self, id: &str) -> &mut Self {
         self.press_only(id).await;
@@ -104,7 +109,13 @@ impl Browser {
                     let typed = typed.iter().rev().find(|(field, _)| !id.is_empty() && field == id);
                     (name.clone(), typed.map_or_else(|| value.clone(), |(_, text)| text.clone()))
                 });
-                let fields: Vec<_> = fields.collect();
+                let mut fields: Vec<_> = fields.collect();
+                for (name, _, value) in
+                    form.choices.iter().filter(|(_, id, _)| typed.iter().any(|(field, _)| field == id))
+                {
+                    fields.retain(|(have, _)| have != name);
+                    fields.push((name.clone(), value.clone()));
+                }
                 self.step(&form.method.to_uppercase(), &form.action, Some(&fields), "same-origin").await;
             }
         }

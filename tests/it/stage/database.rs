@@ -11,7 +11,7 @@ use url::Url;
 use super::clock::ManualClock;
 use crate::clock::Clock as _;
 use crate::config::settings;
-use crate::config::{self, Input, Secret};
+use crate::config::{self, Input};
 use crate::keys::Master;
 use crate::store::Store;
 use crate::store::entity::{fact, signing_key};
@@ -172,9 +172,4 @@ impl Drop for Postgres {
         // A runtime cannot be blocked from within another.
         let _ = std::thread::spawn(drop_it).join();
     }
-}
-
-/// A secret, for settings made by hand.
-pub fn secret(text: &str) -> Secret {
-    Secret::new(text.to_owned())
 }

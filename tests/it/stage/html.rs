@@ -7,6 +7,8 @@ pub struct Form {
     pub method: String,
     /// Name, id and value.
     pub fields: Vec<(String, String, String)>,
+    /// Radio buttons and boxes that are not checked: name, id and value.
+    pub choices: Vec<(String, String, String)>,
     ids: Vec<String>,
 }
 
@@ -41,7 +43,13 @@ pub fn way(page: &str, id: &str) -> Option<Way> {
                 let pressed = tag.name != "button" || is_it;
                 if let Some(name) = tag.get("name").filter(|_| pressed) {
                     let of = |key: &str| tag.get(key).unwrap_or_default().to_owned();
-                    form.fields.push((name.to_owned(), of("id"), of("value")));
+                    let field = (name.to_owned(), of("id"), of("value"));
+                    let is_choice = matches!(tag.get("type"), Some("radio" | "checkbox"));
+                    if is_choice && tag.get("checked").is_none() {
+                        form.choices.push(field);
+                    } else {
+                        form.fields.push(field);
+                    }
                 }
             }
             _ => {}
