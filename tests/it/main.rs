@@ -8,6 +8,7 @@ mod extension;
 mod keys;
 mod linking;
 mod logging;
+mod login;
 mod mail;
 mod net;
 mod pages;
