@@ -39,6 +39,13 @@ fn csrf(browser: &Browser, button: &str) -> String {
     browser.fields(button).into_iter().find(|(name, _)| name == "csrf").unwrap().1
 }
 
+/// Signs out, `here` or `everywhere`; stays with the first answer.
+async fn leaves(browser: &mut Browser, scope: &str) {
+    browser.open("/logout").await;
+    let form = csrf(browser, "#logout-confirm");
+    browser.post("/logout", &[("csrf", &form), ("scope", scope)]).await;
+}
+
 /// The way back of somebody who said yes at an upstream of any kind.
 fn yes(browser: &Browser) -> String {
     let nonce = query_of(&browser.at, "nonce").unwrap_or_else(|| "code".into());

@@ -168,14 +168,24 @@ fn a_path_below_a_registered_one_does_not_climb_out_of_it() {
     ] {
         assert_eq!(allowed(raw, &["https://app.example/safe/*"]), None, "{raw}");
     }
-    for raw in ["https://app.example/safe/a..b/...", "https://app.example/safe/a;v=1/b%20c", "https://app.example/safe/100%25"] {
+    for raw in
+        ["https://app.example/safe/a..b/...", "https://app.example/safe/a;v=1/b%20c", "https://app.example/safe/100%25"]
+    {
         assert!(allowed(raw, &["https://app.example/safe/*"]).is_some(), "{raw}");
     }
 }
 
 #[test]
 fn a_star_never_stands_for_a_host_even_if_somebody_registered_it() {
-    for pattern in ["https://app.example*", "https://app.*", "https://*", "*", "http*", "http://localhost*", "https://app.example:*"] {
+    for pattern in [
+        "https://app.example*",
+        "https://app.*",
+        "https://*",
+        "*",
+        "http*",
+        "http://localhost*",
+        "https://app.example:*",
+    ] {
         assert!(pattern_mistake(pattern, false).is_some(), "{pattern}");
         for raw in [
             "https://app.example.evil.example/",

@@ -15,9 +15,21 @@ fn a_username_is_plain() {
     for text in ["ada", "Ada", "a1", "1a", "a.b-c_d", "a-", "a_", &"a".repeat(31)] {
         assert!(may(text), "{text}");
     }
-    for text in
-        ["", "a", "-ada", ".ada", "_ada", "ada.", "a b", "a@b", "a/b", "ad\u{e4}", "\u{430}da", "ada\n", &"a".repeat(32)]
-    {
+    for text in [
+        "",
+        "a",
+        "-ada",
+        ".ada",
+        "_ada",
+        "ada.",
+        "a b",
+        "a@b",
+        "a/b",
+        "ad\u{e4}",
+        "\u{430}da",
+        "ada\n",
+        &"a".repeat(32),
+    ] {
         assert!(!may(text), "{text:?}");
     }
 }
@@ -42,7 +54,9 @@ fn a_suggestion_is_made_fit_or_left_out() {
 
 #[test]
 fn a_suggestion_is_never_a_reserved_name_however_it_is_spelt() {
-    for raw in ["admin", "ADMIN", ".admin", "admin.", "ad\u{200b}min", "\u{ff}admin", "a dmin", "_root_".trim_end_matches('_')] {
+    for raw in
+        ["admin", "ADMIN", ".admin", "admin.", "ad\u{200b}min", "\u{ff}admin", "a dmin", "_root_".trim_end_matches('_')]
+    {
         let name = suggested(raw).unwrap();
         assert!(may(&name), "{raw} became {name}");
         assert!(name != "admin" && name != "root", "{raw} became {name}");

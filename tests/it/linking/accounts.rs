@@ -51,8 +51,7 @@ async fn nothing_that_a_squatter_prepared_survives_the_owner_of_the_address() {
         let house = House::open("").await;
         let (user, sessions, session) = squatter(&house).await;
 
-        let outcome =
-            house.app.accounts.arrive(allowing(&vouched("ada", "ADA@x.example"), policy)).await.unwrap();
+        let outcome = house.app.accounts.arrive(allowing(&vouched("ada", "ADA@x.example"), policy)).await.unwrap();
 
         let Outcome::In(ada) = outcome else { panic!("asked") };
         assert_eq!(ada.id, user.id);
@@ -99,10 +98,7 @@ async fn a_locked_account_is_not_taken_over_and_keeps_what_it_has() {
     assert!(matches!(refused, Err(AccountError::Locked)));
     assert!(house.app.store().password_hash(user.id).await.unwrap().is_some());
     assert_eq!(house.app.store().identities(user.id).await.unwrap()[0].subject, bare("squatter").subject);
-    assert!(matches!(
-        house.app.accounts.arrive_by_mail(&email("ada@x.example"), WAY).await,
-        Err(AccountError::Locked)
-    ));
+    assert!(matches!(house.app.accounts.arrive_by_mail(&email("ada@x.example"), WAY).await, Err(AccountError::Locked)));
 }
 
 #[tokio::test]
@@ -121,7 +117,8 @@ async fn a_proven_account_keeps_what_it_has_when_another_identity_is_linked() {
 async fn asking_changes_nothing_until_the_proof_is_there() {
     let house = House::open("").await;
     let ada = house.enter(&vouched("ada", "ada@x.example")).await;
-    let other = super::Identity { subject: at("google", "https://g.example", "7").subject, ..vouched("7", "ada@x.example") };
+    let other =
+        super::Identity { subject: at("google", "https://g.example", "7").subject, ..vouched("7", "ada@x.example") };
 
     assert_eq!(house.arrive(&other).await, Outcome::Ask(ada.id));
     assert_eq!(house.app.store().identities(ada.id).await.unwrap().len(), 1);

@@ -98,8 +98,7 @@ async fn name_picture_and_groups_follow_the_upstream() {
 async fn the_groups_of_one_provider_are_not_the_business_of_another() {
     let house = House::open("").await;
     let ada = house.enter(&Identity { groups: vec!["github:staff".into()], ..vouched("1", "ada@x.example") }).await;
-    let google =
-        Identity { groups: vec!["google:team".into()], ..at("google", "https://g.example", "7") };
+    let google = Identity { groups: vec!["google:team".into()], ..at("google", "https://g.example", "7") };
     assert!(house.app.accounts.link_after_proof(&ada, &google).await.unwrap());
 
     assert_eq!(house.enter(&google).await.groups, ["github:staff", "google:team"]);

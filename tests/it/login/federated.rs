@@ -29,6 +29,9 @@ client_secret = { env = "LEGACY_SECRET" }
 authorization_url = "https://sso.test/authorize"
 token_url = "https://sso.test/token"
 userinfo_url = "https://sso.test/userinfo"
+
+[providers.legacy.claims]
+subject = "sub"
 "#;
 
 fn github(stage: &Stage) {
@@ -153,7 +156,14 @@ async fn who_cancels_without_a_service_sees_a_page_that_quotes_nobody() {
     let stage = Stage::open().await;
     let mut ada = stage.browser();
     ada.open("/login/sso").await;
-    let no = answer(&ada, &[("error", "access_denied"), ("error_description", "<script>x</script>"), ("error_uri", "https://evil.example")]);
+    let no = answer(
+        &ada,
+        &[
+            ("error", "access_denied"),
+            ("error_description", "<script>x</script>"),
+            ("error_uri", "https://evil.example"),
+        ],
+    );
 
     ada.open(&no).await;
 

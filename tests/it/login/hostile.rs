@@ -37,7 +37,9 @@ async fn a_state_is_good_once_and_only_as_it_was_made() {
     let back = yes(&ada);
     let thief = ada.clone();
     let state = crate::it::stage::request::query_of(&back, "state").unwrap();
-    for odd in [String::new(), state[..20].to_owned(), format!("{state}x"), state.to_lowercase() + "A", "x".repeat(4000)] {
+    for odd in
+        [String::new(), state[..20].to_owned(), format!("{state}x"), state.to_lowercase() + "A", "x".repeat(4000)]
+    {
         is_refused(&stage, &mut ada, &format!("/login/sso/callback?code=c&state={odd}")).await;
     }
     is_refused(&stage, &mut ada, "/login/sso/callback?code=c").await;
@@ -124,7 +126,13 @@ async fn an_attempt_of_another_kind_is_no_way_back() {
 #[tokio::test]
 async fn nobody_is_sent_where_no_service_expects_them() {
     let stage = Stage::open().await;
-    let elsewhere = ["https://evil.example/", "//evil.example", "https://wiki.example.evil.example/", "https://closed.example/", "javascript:alert(1)"];
+    let elsewhere = [
+        "https://evil.example/",
+        "//evil.example",
+        "https://wiki.example.evil.example/",
+        "https://closed.example/",
+        "javascript:alert(1)",
+    ];
     for next in elsewhere {
         let query: String = url::form_urlencoded::byte_serialize(next.as_bytes()).collect();
         for path in [format!("/login?next={query}"), format!("/login/sso?next={query}")] {
@@ -163,7 +171,9 @@ async fn a_service_takes_only_the_methods_it_lists() {
 
     assert_eq!(ada.open(&format!("/login/sso?{next}")).await.status(), 403);
     ada.open(&format!("/login?{next}")).await;
-    assert!(ada.has("#idp-other") && !ada.has("#idp-sso") && !ada.has("#password-submit") && !ada.has("#magic-link-submit"));
+    assert!(
+        ada.has("#idp-other") && !ada.has("#idp-sso") && !ada.has("#password-submit") && !ada.has("#magic-link-submit")
+    );
 
     ada.sign_in().await;
     ada.open(&format!("/login?{next}")).await;

@@ -115,7 +115,13 @@ async fn where_linking_is_off_the_person_is_told_so() {
 async fn an_address_nobody_vouches_for_links_nothing_and_asks_nothing() {
     let (stage, other) = with_other("").await;
     stage.browser().sign_in().await;
-    for odd in [serde_json::json!(false), serde_json::json!(null), serde_json::json!("false"), serde_json::json!(1), serde_json::json!([])] {
+    for odd in [
+        serde_json::json!(false),
+        serde_json::json!(null),
+        serde_json::json!("false"),
+        serde_json::json!(1),
+        serde_json::json!([]),
+    ] {
         other.script().claims["email_verified"] = odd.clone();
         let mut ada = stage.browser();
         ada.open("/login/other").await;

@@ -47,7 +47,8 @@ async fn scanners_that_open_the_link_change_nothing() {
 
     for method in ["GET", "HEAD", "GET", "OPTIONS"] {
         for _ in 0..10 {
-            let reply = stage.ask(method, &link).header("sec-purpose", "prefetch").header("user-agent", "Scanner").await;
+            let reply =
+                stage.ask(method, &link).header("sec-purpose", "prefetch").header("user-agent", "Scanner").await;
             assert!(reply.status == 200 || method == "OPTIONS", "{method} {}", reply.status);
             assert_eq!(sessions_in(&[reply]), 0);
         }

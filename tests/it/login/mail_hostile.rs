@@ -104,7 +104,11 @@ async fn a_confirmation_comes_from_our_page_in_the_same_browser() {
     eve.open("/login").await;
     let foreign = csrf(&eve, "#password-submit");
 
-    for fields in [vec![("csrf", ""), ("token", &token)], vec![("csrf", &foreign), ("token", &token)], vec![("token", token.as_str())]] {
+    for fields in [
+        vec![("csrf", ""), ("token", &token)],
+        vec![("csrf", &foreign), ("token", &token)],
+        vec![("token", token.as_str())],
+    ] {
         let status = bob.post("/login/magic-link", &fields).await.status();
         assert!(status == 403 || (fields.len() == 1 && status == 400), "{status}");
     }
@@ -156,6 +160,7 @@ async fn one_address_gets_few_letters_however_it_is_spelt_and_whoever_asks() {
         assert_eq!(ask(n).await, 200);
     }
     assert_eq!(ask(3).await, 429);
+    assert_eq!(stage.letters().await.len(), 3);
     stage.wait(Duration::seconds(719));
     assert_eq!(ask(4).await, 429);
     stage.wait(Duration::SECOND);

@@ -1,6 +1,6 @@
 //! The way out, the account page, and what every page has in common.
 
-use super::{SECRET, csrf, types, with_password};
+use super::{SECRET, csrf, leaves, types, with_password};
 use crate::domain::id::SessionId;
 use crate::it::stage::{Browser, Stage};
 
@@ -25,7 +25,7 @@ async fn signing_out_ends_the_session_on_every_server_and_leaves_the_others() {
 
     here.open("/logout").await;
     assert!(is_in(&here).await, "looking at the page ends nothing");
-    here.press_only(if here.has("#logout-here") { "#logout-here" } else { "#logout-confirm" }).await;
+    leaves(&mut here, "here").await;
 
     assert_eq!((here.status(), here.last.location()), (303, "/logout/done"));
     assert!(here.last.header("clear-site-data").is_some());
@@ -44,7 +44,7 @@ async fn signing_out_everywhere_ends_all_of_ones_own_sessions_and_nobody_elses()
     let (mut here, there, bob) =
         (signed_in(&stage, "ada").await, signed_in(&stage, "ada").await, signed_in(&stage, "bob").await);
 
-    here.open("/logout").await.press("#logout-everywhere").await;
+    leaves(&mut here, "everywhere").await;
 
     assert!(!is_in(&here).await && !is_in(&there).await);
     assert!(is_in(&bob).await);
@@ -55,7 +55,8 @@ async fn nobody_signs_somebody_else_out() {
     let stage = Stage::open().await;
     with_password(&stage, "ada").await;
     let mut ada = signed_in(&stage, "ada").await;
-    let own = csrf(&ada, "#logout");
+    ada.open("/logout").await;
+    let own = csrf(&ada, "#logout-confirm");
 
     for path in ["/logout", "/account/sessions/end", "/account/sessions/end-others"] {
         for method in ["GET", "HEAD"] {
@@ -86,7 +87,11 @@ async fn people_end_their_own_sessions_and_no_others() {
     let bobs = of(other.id).await[0].to_string();
 
     for odd in [bobs.as_str(), "x", "", &SessionId::new().to_string()] {
-        assert_eq!(here.post("/account/sessions/end", &[("csrf", &own), ("session", odd)]).await.status(), 404, "{odd}");
+        assert_eq!(
+            here.post("/account/sessions/end", &[("csrf", &own), ("session", odd)]).await.status(),
+            404,
+            "{odd}"
+        );
     }
     assert!(is_in(&bob).await && is_in(&there).await);
 
@@ -106,7 +111,19 @@ async fn every_page_is_kept_from_frames_scripts_and_caches() {
     with_password(&stage, "ada").await;
     let mut ada = signed_in(&stage, "ada").await;
     let mut stranger = stage.browser();
-    let pages = ["/login", "/login/code", "/login/magic-link?token=x", "/login/sso/callback", "/login/nobody", "/logout", "/logout/done", "/account", "/setup/x", "/nowhere", "/login?next=x"];
+    let pages = [
+        "/login",
+        "/login/code",
+        "/login/magic-link?token=x",
+        "/login/sso/callback",
+        "/login/nobody",
+        "/logout",
+        "/logout/done",
+        "/account",
+        "/setup/x",
+        "/nowhere",
+        "/login?next=x",
+    ];
     for path in pages {
         for browser in [&mut ada, &mut stranger] {
             browser.open(path).await;
@@ -139,7 +156,12 @@ async fn every_page_is_kept_from_frames_scripts_and_caches() {
 #[tokio::test]
 async fn an_error_page_has_the_reference_of_its_request() {
     let stage = Stage::open().await;
-    for (path, status) in [("/login/sso/callback", 400), ("/nowhere", 404), ("/login?next=https%3A%2F%2Fevil.example", 400), ("/setup/x", 410)] {
+    for (path, status) in [
+        ("/login/sso/callback", 400),
+        ("/nowhere", 404),
+        ("/login?next=https%3A%2F%2Fevil.example", 400),
+        ("/setup/x", 410),
+    ] {
         let mut browser = stage.browser();
         browser.open(path).await;
 

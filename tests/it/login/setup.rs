@@ -57,7 +57,10 @@ async fn of_many_links_used_at_once_on_two_servers_one_makes_the_first_administr
     let stage = Stage::open().await;
     let twin = stage.twin().await;
     let mut here = stage.browser();
-    let own = { here.open("/login").await; csrf(&here, "#password-submit") };
+    let own = {
+        here.open("/login").await;
+        csrf(&here, "#password-submit")
+    };
     let mut there = here.clone();
     there.goes_to(&twin);
 
@@ -91,9 +94,19 @@ async fn a_mistake_does_not_use_the_link_up() {
     let stage = Stage::open().await;
     let link = link(&stage, AtStart);
     let mut root = stage.browser();
-    root.open(&link).await.fill_in("#email", "no address").fill_in("#password", super::SECRET).press("#setup-submit").await;
+    root.open(&link)
+        .await
+        .fill_in("#email", "no address")
+        .fill_in("#password", super::SECRET)
+        .press("#setup-submit")
+        .await;
     assert_eq!(root.status(), 400);
-    root.open(&link).await.fill_in("#email", "root@example.org").fill_in("#password", "short").press("#setup-submit").await;
+    root.open(&link)
+        .await
+        .fill_in("#email", "root@example.org")
+        .fill_in("#password", "short")
+        .press("#setup-submit")
+        .await;
     assert_eq!(root.status(), 400);
     assert!(!root.body().contains("value=\"short\""));
     let fields = [("csrf", "x"), ("email", "root@example.org"), ("name", "R"), ("password", super::SECRET)];

@@ -7,7 +7,7 @@ use axum::body::Bytes;
 use axum::http::{HeaderMap, StatusCode};
 use time::Duration;
 
-use super::{SECRET, types, with_password};
+use super::{SECRET, leaves, types, with_password};
 use crate::it::stage::{House, Stage};
 use crate::store::outbox::Lane;
 
@@ -60,7 +60,7 @@ async fn coming_new_coming_again_and_leaving_are_told() {
     assert_eq!(kinds(&heard), ["user.login"]);
 
     heard.lock().unwrap().clear();
-    ada.open("/logout").await.press("#logout-everywhere").await;
+    leaves(&mut ada, "everywhere").await;
     deliver(&stage).await;
     assert_eq!(kinds(&heard), ["user.logout"]);
 }
@@ -102,7 +102,9 @@ async fn a_listener_that_fails_breaks_nobodys_login_and_is_told_later() {
     deliver(&stage).await;
 
     assert_eq!(kinds(&heard), ["user.created", "user.login", "user.login"]);
-    let ids = |heard: &Heard| heard.lock().unwrap().iter().map(|(id, _)| id.clone()).collect::<std::collections::BTreeSet<_>>();
+    let ids = |heard: &Heard| {
+        heard.lock().unwrap().iter().map(|(id, _)| id.clone()).collect::<std::collections::BTreeSet<_>>()
+    };
     assert!(ids(&heard).is_superset(&ids(&angry)), "every try has the same name");
 }
 
@@ -125,5 +127,7 @@ async fn who_takes_over_after_a_kill_tells_what_was_left() {
 
     assert_eq!(kinds(&heard), ["user.created", "user.login"]);
     let names: Vec<_> = heard.lock().unwrap().iter().map(|(id, _)| id.clone()).collect();
-    assert!(lost.iter().all(|parcel| names.iter().any(|name| name.contains(&parcel.id.simple().to_string()) || name.contains(&parcel.id.to_string()))));
+    assert!(lost.iter().all(|parcel| {
+        names.iter().any(|name| name.contains(&parcel.id.simple().to_string()) || name.contains(&parcel.id.to_string()))
+    }));
 }
