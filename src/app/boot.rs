@@ -45,7 +45,7 @@ pub enum BootError {
     Store(#[from] StoreError),
     /// The master key's file.
     #[error(transparent)]
-    MasterFile(#[from] crate::keys::file::FileError),
+    MasterFile(#[from] crate::keys::FileError),
     /// The keys.
     #[error(transparent)]
     Key(#[from] KeyError),
@@ -117,7 +117,6 @@ async fn house(settings: &Settings, world: World) -> Result<House, BootError> {
     let ring = keys::ensure(store.write(), &master, &key_policy(settings), world.clock.now()).await?;
     Ok(House {
         clock: world.clock,
-        net: world.net,
         store,
         master,
         ring: Arc::new(ArcSwap::from_pointee(ring)),

@@ -15,7 +15,7 @@ use time::OffsetDateTime;
 use tokio::sync::Notify;
 
 pub use admin_link::{ADMIN, Minted};
-pub use issue::{Issued, Refusal, may_enter};
+pub use issue::{Refusal, may_enter};
 pub use tokens::Redeemed;
 
 use crate::account::Accounts;
@@ -26,9 +26,8 @@ use crate::domain::id::SessionId;
 use crate::domain::return_to::ReturnTo;
 use crate::domain::service::Service;
 use crate::extension::{self, Extension};
-use crate::keys::login::LoginKey;
 use crate::keys::schedule::Policy;
-use crate::keys::{KeyError, KeyRing, Master};
+use crate::keys::{KeyError, KeyRing, LoginKey, Master};
 use crate::login::{Door, Next};
 use crate::mail::Mailer;
 use crate::net::Net;
@@ -45,8 +44,6 @@ use crate::store::{Store, StoreError};
 pub struct House {
     /// What time it is.
     pub clock: Arc<dyn Clock>,
-    /// The only way out.
-    pub net: Net,
     /// The database.
     pub store: Store,
     /// What everything at rest is sealed with.

@@ -24,9 +24,11 @@ struct Code {
 }
 
 /// A login token, and for how many seconds it lives.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Redeemed {
+    /// The login token.
     pub jwt: String,
+    /// In seconds.
     pub expires_in: i64,
 }
 

@@ -40,7 +40,9 @@ pub struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Runs the server (this is what happens without a command).
-    #[command(after_help = "Examples:\n  countersign serve\n  countersign serve --config /etc/countersign/providers.toml")]
+    #[command(
+        after_help = "Examples:\n  countersign serve\n  countersign serve --config /etc/countersign/providers.toml"
+    )]
     Serve(serve::Options),
     /// Looks at the configuration.
     #[command(subcommand, after_help = "Example:\n  countersign config check --strict")]
@@ -70,7 +72,9 @@ enum Command {
     #[command(after_help = "Example:\n  countersign healthcheck || echo 'it is not'")]
     Healthcheck(healthcheck::Options),
     /// Prints what a shell needs to complete commands.
-    #[command(after_help = "Example:\n  countersign completions bash > ~/.local/share/bash-completion/completions/countersign")]
+    #[command(
+        after_help = "Example:\n  countersign completions bash > ~/.local/share/bash-completion/completions/countersign"
+    )]
     Completions {
         /// Which shell.
         shell: Shell,

@@ -114,7 +114,8 @@ fn row(step: &Step) -> [String; 5] {
     let time = format!("{:.1} ms", step.took.as_secs_f64() * 1000.0);
     let (decision, permissions, reason) = match &step.answer {
         Ok(decision) => {
-            let reason = [decision.reason.as_str(), decision.message.as_str()].into_iter().find(|text| !text.is_empty());
+            let reason =
+                [decision.reason.as_str(), decision.message.as_str()].into_iter().find(|text| !text.is_empty());
             (verdict(decision), said(decision), or_dash(reason))
         }
         Err(error) => ("failed", "–".to_owned(), plain(&error.to_string())),

@@ -28,7 +28,7 @@ fn page(site: &Site, view: &ErrorView) -> Response {
         return page.answer(StatusCode::MISDIRECTED_REQUEST);
     }
     let (title, what) = words(view.code);
-    let what = view.detail.as_ref().map_or_else(|| what.to_owned(), |detail| detail.clone());
+    let what = view.detail.as_ref().map_or_else(|| what.to_owned(), Clone::clone);
     let page = ErrorPage {
         shell: Arc::clone(&site.shell),
         title: if title.is_empty() { view.title.to_owned() } else { title.to_owned() },

@@ -150,7 +150,8 @@ async fn come_back(
     }
     browser.drop_attempt(&attempt);
     let limit = Limit::of_client("login", browser.ip(), site.app.settings.rate_limit.login_ip);
-    count_all(&site, browser.ip(), std::slice::from_ref(&limit)).await?;
+    let limits = [limit];
+    count_all(&site, browser.ip(), &limits).await?;
     let outcome = match (answer.code, answer.error) {
         (Some(code), None) => arrive(&site, provider, &attempt, &Callback { code, iss: answer.iss }).await,
         (None, Some(_)) => Err(Error::new(Code::ProviderRefused)),
@@ -158,9 +159,9 @@ async fn come_back(
     };
     let Arrived { outcome, waiting } = match outcome {
         Ok(arrived) => arrived,
-        Err(error) => return back_or_page(&site, browser, &attempt, error),
+        Err(error) => return Ok(back_or_page(&site, browser, &attempt, error)),
     };
-    forgive_all(&site, browser.ip(), std::slice::from_ref(&limit)).await?;
+    forgive_all(&site, browser.ip(), &limits).await?;
     match outcome {
         Outcome::In(user) => finish(&site, browser, &user, &attempt.method, attempt.next).await,
         Outcome::Ask(_) => {
@@ -171,12 +172,12 @@ async fn come_back(
 }
 
 /// A failed login shows its page, whatever `next` says; the cookie of the attempt goes.
-fn back_or_page(site: &Site, browser: Browser, attempt: &Attempt, error: Error) -> Result<Response, Error> {
+fn back_or_page(site: &Site, browser: Browser, attempt: &Attempt, error: Error) -> Response {
     let refused = error.code == Code::ProviderRefused && error.detail.is_none();
     match attempt.next.as_ref().filter(|_| refused) {
         // The person pressed "cancel" there: the service is told by what is missing.
-        Some(next) if site.app.service(&next.service).is_some() => Ok(browser.answer(see_other(next.url.as_str()))),
-        _ => Ok(browser.answer(axum::response::IntoResponse::into_response(error))),
+        Some(next) if site.app.service(&next.service).is_some() => browser.answer(see_other(next.url.as_str())),
+        _ => browser.answer(axum::response::IntoResponse::into_response(error)),
     }
 }
 

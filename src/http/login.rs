@@ -170,30 +170,33 @@ async fn password(
         return Err(Error::new(Code::AccessDenied).detail("Signing in with a password is switched off here."));
     }
     let rates = &site.app.settings.rate_limit;
-    // An address and a username of one account are counted together.
-    let account = site.app.accounts.named(&fields.email).await?;
-    let name = account.map_or_else(|| fields.email.clone(), |user| user.id.to_string());
-    let limits =
-        [Limit::of_client("login", browser.ip(), rates.login_ip), Limit::of_name("login", &name, rates.login_account)];
-    count_all(&site, browser.ip(), &limits).await?;
+    // One account is one count, whether it is called by its address or its username.
+    let account = site.app.accounts.called(&fields.email).await?;
+    let name = account.as_ref().map_or_else(|| fields.email.clone(), |user| user.id.to_string());
+    let ip = browser.ip();
+    let limits = [Limit::of_client("login", ip, rates.login_ip), Limit::of_name("login", &name, rates.login_account)];
+    count_all(&site, ip, &limits).await?;
     let way = Way { method: PASSWORD, service: next.as_ref().map(|next| next.service.as_str()) };
-    let arrived = site.app.accounts.arrive_by_password(&fields.email, &fields.password, way).await;
-    match arrived {
+    match site.app.accounts.arrive_by_password(account, &fields.password, way).await {
         Ok(Some(user)) => {
-            forgive_all(&site, browser.ip(), &limits).await?;
+            forgive_all(&site, ip, &limits).await?;
             finish(&site, browser, &user, PASSWORD, next).await
         }
-        Ok(None) => {
-            tracing::info!("a password was refused");
-            let typed = Typed { email: fields.email, password_error: Some(WRONG.to_owned()), mail_error: None };
-            show(&site, browser, next.as_ref(), StatusCode::UNAUTHORIZED, typed).await
+        Ok(None) => refused(&site, browser, next.as_ref(), fields.email).await,
+        Err(error) => {
+            if matches!(error, AccountError::Busy) {
+                forgive_all(&site, ip, &limits).await?;
+            }
+            Err(error.into())
         }
-        Err(AccountError::Busy) => {
-            forgive_all(&site, browser.ip(), &limits).await?;
-            Err(Code::Busy.into())
-        }
-        Err(error) => Err(error.into()),
     }
+}
+
+/// The login page again, with what somebody sees whose password was not right.
+async fn refused(site: &Site, browser: Browser, next: Option<&Next>, email: String) -> Result<Response, Error> {
+    tracing::info!("a password was refused");
+    let typed = Typed { email, password_error: Some(WRONG.to_owned()), mail_error: None };
+    show(site, browser, next, StatusCode::UNAUTHORIZED, typed).await
 }
 
 /// The address is known: the person signs in with a method they already have, then both are linked.

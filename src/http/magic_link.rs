@@ -84,8 +84,14 @@ async fn ask(
     }
     let settings = &site.app.settings.login.magic_link;
     let (door, master) = (&site.app.door, &site.app.house.master);
-    let begun =
-        magic_link::begin(door, master, &email, &browser.device(), next.clone(), settings.ttl, settings.code_length);
+    let wish = magic_link::Wish {
+        email: &email,
+        browser: browser.device(),
+        next: next.clone(),
+        lasts: settings.ttl,
+        digits: settings.code_length,
+    };
+    let begun = magic_link::begin(door, master, wish);
     send(&site, &email, &begun, next.as_ref()).await?;
     browser.keep(&begun.attempt, false);
     Ok(browser.answer(see_other(&site.path("/login/check-mail"))))

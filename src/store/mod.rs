@@ -48,9 +48,6 @@ pub enum StoreError {
     /// Its schema is older than this program, and `auto_migrate` is off.
     #[error("the database schema is behind by {0} steps; run `countersign migrate up`")]
     Behind(usize),
-    /// Another server is migrating it for too long.
-    #[error("another process has been migrating the database for a minute")]
-    MigrationBusy,
 }
 
 impl StoreError {

@@ -139,20 +139,20 @@ impl SessionStore for Sessions {
     async fn create(&self, record: &mut Record) -> session_store::Result<()> {
         // The record may still have the id that the browser brought, known or not: it is never taken over.
         record.id = Id::default();
-        self.insert(record).await.map_err(failed)
+        self.insert(record).await.map_err(|error| failed(&error))
     }
 
     async fn save(&self, record: &Record) -> session_store::Result<()> {
-        self.update(record).await.map_err(failed)
+        self.update(record).await.map_err(|error| failed(&error))
     }
 
     async fn load(&self, id: &Id) -> session_store::Result<Option<Record>> {
-        self.find(*id).await.map_err(failed)
+        self.find(*id).await.map_err(|error| failed(&error))
     }
 
     async fn delete(&self, id: &Id) -> session_store::Result<()> {
         let ended = end_where(self.store.write(), session::Column::TokenHash.eq(hash(*id)), self.store.now()).await;
-        ended.map(|_| ()).map_err(failed)
+        ended.map(|_| ()).map_err(|error| failed(&error))
     }
 }
 
@@ -243,7 +243,7 @@ fn data_of(record: &Record) -> Result<String, StoreError> {
     serde_json::to_string(&record.data).map_err(|_| StoreError::Corrupt("a session's data is not JSON".into()))
 }
 
-fn failed(error: StoreError) -> session_store::Error {
-    tracing::error!(error = &error as &dyn std::error::Error, "the session store failed");
+fn failed(error: &StoreError) -> session_store::Error {
+    tracing::error!(error = error as &dyn std::error::Error, "the session store failed");
     session_store::Error::Backend(error.to_string())
 }

@@ -7,7 +7,7 @@ mod rule;
 use std::ops::Deref;
 
 use super::stage::Stage;
-use crate::account::{Arrival, Outcome, Way};
+use crate::account::{AccountError, Arrival, Outcome, Way};
 use crate::domain::email::{Email, VerifiedEmail};
 use crate::domain::identity::{Identity, Subject};
 use crate::domain::linking::LinkPolicy;
@@ -27,6 +27,12 @@ impl Deref for House {
 }
 
 impl House {
+    /// What somebody who types this name and this password comes to.
+    async fn sign_in(&self, name: &str, password: &str) -> Result<Option<User>, AccountError> {
+        let user = self.app.accounts.called(name).await?;
+        self.app.accounts.arrive_by_password(user, password, WAY).await
+    }
+
     async fn open(login: &str) -> Self {
         let signup = if login.contains("signup") { "" } else { "signup = \"providers\"" };
         let text = format!(

@@ -4,16 +4,25 @@
 mod auth_api;
 mod config;
 mod domain;
+mod doors;
 mod extension;
 mod keys;
+mod layers;
 mod linking;
 mod logging;
 mod login;
 mod mail;
 mod net;
+mod openapi;
 mod pages;
 mod passwords;
 mod permission;
 mod provider;
 mod server;
 mod stage;
+
+/// Whether to write what the tests expect, for a person to read, instead of comparing with it.
+#[expect(clippy::disallowed_methods, reason = "this is a switch of the tests, not configuration")]
+fn rewrite() -> bool {
+    std::env::var("UPDATE_GOLDEN").is_ok()
+}

@@ -24,7 +24,8 @@ pub async fn add(app: &App, options: Add, desk: &mut Desk) -> Result<(), Failure
     }
     let password = if options.password_stdin { Some(password(app, desk)?) } else { None };
     let name = options.name.as_deref().and_then(display_name);
-    let new = NewUser { username, name, email: Some((email.clone(), !options.unverified)), roles, ..NewUser::default() };
+    let new =
+        NewUser { username, name, email: Some((email.clone(), !options.unverified)), roles, ..NewUser::default() };
     let user = match patiently("making the user", app.accounts.add(new, password.as_deref())).await {
         Err(AccountError::Store(error)) if error.is_conflict() => return Err(taken(&email)),
         done => done?,
@@ -39,7 +40,8 @@ fn taken(email: &Email) -> Failure {
 async fn username(app: &App, options: &Add, email: &Email) -> Result<Option<Username>, Failure> {
     let Some(wish) = &options.username else { return Ok(Username::suggested(email.local_part())) };
     let Some(username) = Username::new(wish) else {
-        let message = format!("`{}` may not be a username: a-z, 0-9, `.`, `_` and `-`, 2 to 31 characters", plain(wish));
+        let message =
+            format!("`{}` may not be a username: a-z, 0-9, `.`, `_` and `-`, 2 to 31 characters", plain(wish));
         return Err(Failure::usage(message));
     };
     match app.store().user_by_username(wish).await? {

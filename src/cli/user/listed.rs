@@ -120,7 +120,8 @@ pub async fn show(app: &App, user: &User, json: bool, desk: &mut Desk) -> Result
         lines.push(("Locked", format!("since {}", moment(at))));
     }
     for one in &linked {
-        let subject = format!("{} {}, last used {}", one.subject.provider, plain(&one.subject.subject), moment(one.used_at));
+        let subject =
+            format!("{} {}, last used {}", one.subject.provider, plain(&one.subject.subject), moment(one.used_at));
         lines.push(("Identity", subject));
     }
     lines.iter().try_for_each(|(what, value)| desk.say(format!("{what:<9} {value}")))
@@ -136,7 +137,14 @@ pub async fn sessions(app: &App, user: &User, json: bool, desk: &mut Desk) -> Re
         .iter()
         .map(|one| {
             let (made, seen) = (moment(one.created_at), moment(one.seen_at));
-            [one.id.to_string(), one.method.clone(), made, seen, or_dash(one.ip.as_deref()), or_dash(one.user_agent.as_deref())]
+            [
+                one.id.to_string(),
+                one.method.clone(),
+                made,
+                seen,
+                or_dash(one.ip.as_deref()),
+                or_dash(one.user_agent.as_deref()),
+            ]
         })
         .collect();
     desk.table(["ID", "METHOD", "BEGAN", "LAST USED", "ADDRESS", "BROWSER"], &rows)

@@ -32,13 +32,13 @@ async fn squatter(house: &House) -> (User, Sessions, Id) {
     let mut record = Record { id: Id::default(), data, expiry_date: house.app.now() + hour };
     sessions.create(&mut record).await.unwrap();
     assert!(sessions.load(&record.id).await.unwrap().is_some());
-    assert!(house.app.accounts.arrive_by_password("ada@x.example", SECRET, WAY).await.unwrap().is_some());
+    assert!(house.sign_in("ada@x.example", SECRET).await.unwrap().is_some());
     (user, sessions, record.id)
 }
 
 async fn is_emptied(house: &House, user: &User, sessions: &Sessions, session: &Id, identities: usize) {
     assert_eq!(house.app.store().password_hash(user.id).await.unwrap(), None);
-    assert!(house.app.accounts.arrive_by_password("ada@x.example", SECRET, WAY).await.unwrap().is_none());
+    assert!(house.sign_in("ada@x.example", SECRET).await.unwrap().is_none());
     assert!(sessions.load(session).await.unwrap().is_none());
     assert_eq!(house.app.store().identities(user.id).await.unwrap().len(), identities);
     let address = house.app.store().user(user.id).await.unwrap().unwrap().email.unwrap();
@@ -110,7 +110,7 @@ async fn a_proven_account_keeps_what_it_has_when_another_identity_is_linked() {
     let same = house.enter(&vouched("ada", "ada@x.example")).await;
 
     assert_eq!(same.id, ada.id);
-    assert!(house.app.accounts.arrive_by_password("ada@x.example", SECRET, WAY).await.unwrap().is_some());
+    assert!(house.sign_in("ada@x.example", SECRET).await.unwrap().is_some());
 }
 
 #[tokio::test]
@@ -255,9 +255,7 @@ async fn a_locked_user_and_a_wrong_password_are_one_answer() {
         ..NewUser::default()
     };
     let ada = house.app.accounts.add(new, Some(SECRET)).await.unwrap();
-    let comes = async |name: &str, password: &str| {
-        house.app.accounts.arrive_by_password(name, password, WAY).await.unwrap().is_some()
-    };
+    let comes = async |name: &str, password: &str| house.sign_in(name, password).await.unwrap().is_some();
 
     for name in ["ada@x.example", "ADA@X.example", " ada@x.example", "Ada", "ADA", "ada"] {
         assert!(comes(name, SECRET).await, "{name}");
@@ -285,13 +283,13 @@ async fn a_hash_is_renewed_at_the_next_sign_in_and_only_then() {
     users::set_password_hash(house.app.store().write(), ada.id, &old, 0).await.unwrap();
     let stored = async || house.app.store().password_hash(ada.id).await.unwrap().unwrap();
 
-    assert!(house.app.accounts.arrive_by_password("ada@x.example", "wrong", WAY).await.unwrap().is_none());
+    assert!(house.sign_in("ada@x.example", "wrong").await.unwrap().is_none());
     assert_eq!(stored().await, old);
 
-    assert!(house.app.accounts.arrive_by_password("ada@x.example", SECRET, WAY).await.unwrap().is_some());
+    assert!(house.sign_in("ada@x.example", SECRET).await.unwrap().is_some());
     let new = stored().await;
     assert!(new.contains("m=8192,t=1"), "{new}");
-    assert!(house.app.accounts.arrive_by_password("ada@x.example", SECRET, WAY).await.unwrap().is_some());
+    assert!(house.sign_in("ada@x.example", SECRET).await.unwrap().is_some());
     assert_eq!(stored().await, new);
 }
 
