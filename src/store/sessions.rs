@@ -139,6 +139,8 @@ impl Sessions {
 #[async_trait]
 impl SessionStore for Sessions {
     async fn create(&self, record: &mut Record) -> session_store::Result<()> {
+        // The record may still have the id that the browser brought, known or not: it is never taken over.
+        record.id = Id::default();
         self.insert(record).await.map_err(|error| failed(&error))
     }
 

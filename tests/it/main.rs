@@ -12,6 +12,7 @@ mod keys;
 mod layers;
 mod linking;
 mod logging;
+mod login;
 mod mail;
 mod net;
 mod openapi;
