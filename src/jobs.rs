@@ -9,22 +9,28 @@ use tokio::time::{MissedTickBehavior, interval};
 use crate::app::App;
 use crate::http::site::Running;
 use crate::store::keys;
+use crate::store::outbox::Lane;
 
 /// How often the outbox is looked at when nobody rings.
-const DELIVER: Duration = Duration::from_secs(5);
+const DELIVER: Duration = Duration::from_secs(2);
 /// How often used sessions are written down.
 const TOUCH: Duration = Duration::from_secs(10);
 /// How often keys are rotated where due, and read anew where another process rotated them.
-const KEYS: Duration = Duration::from_secs(60);
+const KEYS: Duration = Duration::from_mins(1);
 /// How often what is past its time goes.
-const SWEEP: Duration = Duration::from_secs(300);
+const SWEEP: Duration = Duration::from_mins(5);
 
 /// Starts all jobs; they end with the process.
 pub fn start(running: &Running) {
-    every(TOUCH, running, async |app: App| app.store().write_touched().await.map_err(log_store));
+    every(TOUCH, running, async |app: App| app.store().write_touched().await.map_err(|error| log_store(&error)));
     every(KEYS, running, async |app: App| rotate(&app).await);
-    every(SWEEP, running, async |app: App| app.store().sweep().await.map(|_| ()).map_err(log_store));
-    let running = running.clone();
+    every(SWEEP, running, async |app: App| app.store().sweep().await.map(|_| ()).map_err(|error| log_store(&error)));
+    deliver(Lane::Letters, running.clone());
+    deliver(Lane::Tellings, running.clone());
+}
+
+/// Empties a lane of the outbox whenever somebody rings, and now and then.
+fn deliver(lane: Lane, running: Running) {
     tokio::spawn(async move {
         let mut tick = interval(DELIVER);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -34,7 +40,14 @@ pub fn start(running: &Running) {
                 _ = tick.tick() => {}
                 () = parcels.notified() => {}
             }
-            while running.now().app.deliver_due().await.map_err(log_store).is_ok_and(|tried| tried > 0) {}
+            while running
+                .now()
+                .app
+                .deliver_due(lane)
+                .await
+                .map_err(|error| log_store(&error))
+                .is_ok_and(|tried| tried > 0)
+            {}
         }
     });
 }
@@ -62,12 +75,12 @@ pub async fn rotate(app: &App) -> Result<(), ()> {
     match ring {
         Ok(ring) => app.house.ring.store(Arc::new(ring)),
         Err(error) => {
-            tracing::error!(error = &error as &dyn std::error::Error, "the signing keys could not be looked after")
+            tracing::error!(error = &error as &dyn std::error::Error, "the signing keys could not be looked after");
         }
     }
     Ok(())
 }
 
-fn log_store(error: crate::store::StoreError) {
-    tracing::error!(error = &error as &dyn std::error::Error, "a job failed; it will be tried again");
+fn log_store(error: &crate::store::StoreError) {
+    tracing::error!(error = error as &dyn std::error::Error, "a job failed; it will be tried again");
 }

@@ -13,8 +13,11 @@ pub struct Kind<T: ?Sized> {
     /// The JSON Schema of its section.
     pub schema: fn(&mut schemars::SchemaGenerator) -> schemars::Schema,
     /// Reads the section; no network, no waiting.
-    pub open: fn(&Section, &Tools) -> Result<Arc<T>, Vec<Mistake>>,
+    pub open: Open<T>,
 }
+
+/// Reads a section; every mistake in it is collected.
+pub type Open<T> = fn(&Section, &Tools) -> Result<Arc<T>, Vec<Mistake>>;
 
 /// What a plug-in may use of the world.
 #[derive(Clone)]

@@ -32,6 +32,14 @@ pub enum Outcome {
     Ask(UserId),
 }
 
+/// Who has the address that the provider vouches for.
+async fn holder(db: &Tx, identity: &Identity) -> Result<Option<User>, StoreError> {
+    match &identity.email {
+        Some(email) => users::by_email(db, email.address()).await,
+        None => Ok(None),
+    }
+}
+
 /// How often two arrivals of the same person may collide before it is a failure.
 const TRIES: usize = 3;
 
@@ -53,10 +61,7 @@ impl Accounts {
         let now = self.store.now();
         let db = self.store.begin().await?;
         let known = users::by_identity(&db, &identity.subject).await?;
-        let holder = match &identity.email {
-            Some(email) => users::by_email(&db, email.address()).await?,
-            None => None,
-        };
+        let holder = holder(&db, identity).await?;
         let verified = holder.as_ref().and_then(|user| user.email.as_ref()).is_some_and(|address| address.verified);
         let verdict = decide(&Facts {
             linked_to: known.as_ref().map(|user| user.id),
@@ -108,6 +113,17 @@ impl Accounts {
 
     /// Signs in whoever answered mail to the address.
     pub async fn arrive_by_mail(&self, email: &Email, way: Way<'_>) -> Result<User, AccountError> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            match self.try_arrive_by_mail(email, way).await {
+                Err(AccountError::Store(error)) if error.is_conflict() && tries < TRIES => {}
+                other => return other,
+            }
+        }
+    }
+
+    async fn try_arrive_by_mail(&self, email: &Email, way: Way<'_>) -> Result<User, AccountError> {
         let now = self.store.now();
         let proof = VerifiedEmail::proven_by_mail(email.clone());
         let db = self.store.begin().await?;
@@ -145,17 +161,21 @@ impl Accounts {
         })
     }
 
-    /// Signs in with an address or username and a password. `None` for everything that is not right: no such account, no password, a wrong one, a locked account. The work done is the same.
+    /// Who has this address or username.
+    pub async fn called(&self, name: &str) -> Result<Option<User>, AccountError> {
+        Ok(match name.parse::<Email>() {
+            Ok(email) => self.store.user_by_email(&email).await?,
+            Err(_) => self.store.user_by_username(name).await?,
+        })
+    }
+
+    /// Signs in with a password. `None` for everything that is not right: no such account, no password, a wrong one, a locked account. The work done is the same.
     pub async fn arrive_by_password(
         &self,
-        name: &str,
+        user: Option<User>,
         password: &str,
         way: Way<'_>,
     ) -> Result<Option<User>, AccountError> {
-        let user = match name.parse::<Email>() {
-            Ok(email) => self.store.user_by_email(&email).await?,
-            Err(_) => self.store.user_by_username(name).await?,
-        };
         let stored = match &user {
             Some(user) => self.store.password_hash(user.id).await?,
             None => None,

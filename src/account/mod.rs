@@ -18,7 +18,7 @@ use crate::domain::user::User;
 use crate::extension::{Event, EventKind, Extension, delivery};
 use crate::keys::Master;
 use crate::plugin::Registry;
-use crate::store::{Store, StoreError, Tx, outbox, sessions, users};
+use crate::store::{Store, StoreError, Tx, outbox, sessions, spent, users};
 
 /// Everything that changes users.
 #[derive(Clone)]
@@ -100,19 +100,36 @@ impl Accounts {
 
     /// Makes a user as an admin asks for it; a taken address or username is a conflict.
     pub async fn add(&self, new: users::NewUser, password: Option<&str>) -> Result<User, AccountError> {
+        let made = self.add_once(new, password, &[]).await?;
+        made.ok_or_else(|| StoreError::Corrupt("nothing was to be spent, and it was spent".into()).into())
+    }
+
+    /// Makes a user and spends one-time values, each with the second until which it is kept: all of it or, if somebody else
+    /// has spent one, nothing and `None`.
+    pub async fn add_once(
+        &self,
+        new: users::NewUser,
+        password: Option<&str>,
+        once: &[(&str, i64)],
+    ) -> Result<Option<User>, AccountError> {
         let hash = match password {
             Some(password) => Some(self.hasher.hash(password).await?),
             None => None,
         };
         let now = self.store.now();
         let db = self.store.begin().await?;
+        for (id, until) in once {
+            if !spent::spend(&db, id, *until).await? {
+                return Ok(None);
+            }
+        }
         let user = users::create(&db, new, now).await?;
         if let Some(hash) = hash {
             users::set_password_hash(&db, user.id, &hash, now).await?;
         }
         self.tell(&db, EventKind::UserCreated, &user, Way { method: "admin", service: None }).await?;
         db.commit().await.map_err(StoreError::from)?;
-        Ok(user)
+        Ok(Some(user))
     }
 
     /// Locks or unlocks; a lock ends every session. `false` if it was so already.

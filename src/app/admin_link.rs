@@ -3,17 +3,21 @@
 use serde_json::json;
 
 use super::App;
+use crate::account::AccountError;
+use crate::domain::user::User;
 use crate::login::door::{Attempt, Carrier};
-use crate::store::{StoreError, spent};
+use crate::store::StoreError;
+use crate::store::users::NewUser;
 
 /// The role it gives.
 pub const ADMIN: &str = "admin";
 /// What the attempt of an admin link is called.
 const METHOD: &str = "setup";
-/// Spent by the first administrator who comes by a link printed at start.
+/// Spent by the administrator who comes first by a link printed at start.
 const FIRST: &str = "the first administrator";
-/// A hundred years, in seconds: the first administrator is first for good.
-const FOR_GOOD: i64 = 100 * 365 * 86_400;
+/// For how long others who opened such a link at the same time come too late, in seconds. After that they see that there is
+/// an administrator; and if that one is deleted, the next start's link works again.
+const FIRST_HOLDS: i64 = 3600;
 
 /// Who made an admin link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,11 +45,17 @@ impl App {
         Ok((!void).then_some(attempt))
     }
 
-    /// `true` for the one who came first.
-    pub async fn spend_admin_link(&self, attempt: &Attempt) -> Result<bool, StoreError> {
-        let is_first =
-            by_command(attempt) || spent::spend(self.store().write(), FIRST, self.store().now() + FOR_GOOD).await?;
-        Ok(is_first && self.door.spend(attempt).await?)
+    /// Makes the administrator and spends the link, both or neither. `None` for all but the one who came first.
+    pub async fn add_admin(
+        &self,
+        attempt: &Attempt,
+        new: NewUser,
+        password: &str,
+    ) -> Result<Option<User>, AccountError> {
+        let link = (attempt.id.as_str(), attempt.expires_at);
+        let first = (FIRST, self.store().now() + FIRST_HOLDS);
+        let once = if by_command(attempt) { &[link][..] } else { &[link, first] };
+        self.accounts.add_once(new, Some(password), once).await
     }
 }
 

@@ -4,11 +4,12 @@ use std::fs;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use arc_swap::ArcSwap;
 use tokio::sync::Notify;
 
-use super::{ADMIN, App, House, Plugged, key_policy};
+use super::{ADMIN, App, House, Plugged, key_policy, lifetimes};
 use crate::account::AccountError;
 use crate::clock::Clock;
 use crate::config::settings::{MailSettings, MailTransport, Settings, SmtpSecurity};
@@ -44,7 +45,7 @@ pub enum BootError {
     Store(#[from] StoreError),
     /// The master key's file.
     #[error(transparent)]
-    MasterFile(#[from] crate::keys::file::FileError),
+    MasterFile(#[from] crate::keys::FileError),
     /// The keys.
     #[error(transparent)]
     Key(#[from] KeyError),
@@ -93,31 +94,47 @@ pub struct Opened {
 /// Connects, migrates, unlocks the keys, and seeds what dev mode begins with.
 pub async fn open(loaded: Loaded, world: World) -> Result<Opened, BootError> {
     let Loaded { settings, plugged, .. } = loaded;
-    let data_dir = &settings.server.data_dir;
-    if !is_ephemeral(&settings) {
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(data_dir)
-            .map_err(|source| BootError::DataDir { path: data_dir.display().to_string(), source })?;
-    }
-    let store = connect(&settings, &world).await?;
-    let master = Arc::new(master(&settings, data_dir)?);
-    let ring = keys::ensure(store.write(), &master, &key_policy(&settings), world.clock.now()).await?;
-    let sink = matches!(settings.mail.transport, MailTransport::Sink).then(|| Arc::new(Sink::new(world.clock.clone())));
-    let mailer = mailer(&settings.mail, sink.clone(), world.clock.clone())?;
-    let house = House {
+    let house = house(&settings, world).await?;
+    let clock = house.clock.clone();
+    let sink = matches!(settings.mail.transport, MailTransport::Sink).then(|| Arc::new(Sink::new(clock.clone())));
+    let mailer = mailer(&settings.mail, sink.clone(), clock)?;
+    let app = App::new(settings, plugged, mailer, house)?;
+    app.seed().await?;
+    Ok(Opened { app, sink })
+}
+
+/// For one command beside the server, or without it: nobody is seeded, and no letter goes out from here.
+pub async fn enter(loaded: Loaded, world: World) -> Result<App, BootError> {
+    let Loaded { settings, plugged, .. } = loaded;
+    let house = house(&settings, world).await?;
+    Ok(App::new(settings, plugged, None, house)?)
+}
+
+async fn house(settings: &Settings, world: World) -> Result<House, BootError> {
+    make_data_dir(settings)?;
+    let store = connect(settings, &world).await?;
+    let master = Arc::new(master(settings, &settings.server.data_dir)?);
+    let ring = keys::ensure(store.write(), &master, &key_policy(settings), world.clock.now()).await?;
+    Ok(House {
         clock: world.clock,
-        net: world.net,
         store,
         master,
         ring: Arc::new(ArcSwap::from_pointee(ring)),
         chain_state: Arc::new(ChainState::default()),
+        lifetimes: Arc::new(ArcSwap::from_pointee(lifetimes(settings))),
+        admin_seen: Arc::default(),
         parcels: Arc::new(Notify::new()),
-    };
-    let app = App::new(settings, plugged, mailer, house)?;
-    app.seed().await?;
-    Ok(Opened { app, sink })
+    })
+}
+
+/// Makes the data directory, for its owner only; nothing is kept where the database is in memory.
+pub fn make_data_dir(settings: &Settings) -> Result<(), BootError> {
+    let data_dir = &settings.server.data_dir;
+    if is_ephemeral(settings) {
+        return Ok(());
+    }
+    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(data_dir);
+    made.map_err(|source| BootError::DataDir { path: data_dir.display().to_string(), source })
 }
 
 /// Connects, and brings the schema up to date where the file allows it.
@@ -134,7 +151,8 @@ async fn connect(settings: &Settings, world: &World) -> Result<Store, StoreError
     Ok(store)
 }
 
-fn is_ephemeral(settings: &Settings) -> bool {
+/// Whether the database is gone with the process.
+pub fn is_ephemeral(settings: &Settings) -> bool {
     settings.database.url.reveal().contains(":memory:")
 }
 
@@ -182,6 +200,7 @@ impl App {
     /// The same house with another file: what outlives a reload stays, all else is new.
     pub fn reloaded(&self, loaded: Loaded, sink: Option<Arc<Sink>>) -> Result<Self, BootError> {
         let mailer = mailer(&loaded.settings.mail, sink, self.house.clock.clone())?;
+        self.house.lifetimes.store(Arc::new(lifetimes(&loaded.settings)));
         Ok(Self::new(loaded.settings, loaded.plugged, mailer, self.house.clone())?)
     }
 
@@ -227,6 +246,10 @@ impl App {
 
     /// Whether anybody administrates this server.
     pub async fn has_admin(&self) -> Result<bool, StoreError> {
-        self.store().anybody_has_role(ADMIN).await
+        let seen = &self.house.admin_seen;
+        if !seen.load(Ordering::Relaxed) && self.store().anybody_has_role(ADMIN).await? {
+            seen.store(true, Ordering::Relaxed);
+        }
+        Ok(seen.load(Ordering::Relaxed))
     }
 }

@@ -8,13 +8,14 @@ mod tokens;
 
 use std::ops::Deref;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use arc_swap::ArcSwap;
 use time::OffsetDateTime;
 use tokio::sync::Notify;
 
 pub use admin_link::{ADMIN, Minted};
-pub use issue::{Issued, Refusal, may_enter};
+pub use issue::{Refusal, may_enter};
 pub use tokens::Redeemed;
 
 use crate::account::Accounts;
@@ -25,9 +26,8 @@ use crate::domain::id::SessionId;
 use crate::domain::return_to::ReturnTo;
 use crate::domain::service::Service;
 use crate::extension::{self, Extension};
-use crate::keys::login::LoginKey;
 use crate::keys::schedule::Policy;
-use crate::keys::{KeyError, KeyRing, Master};
+use crate::keys::{KeyError, KeyRing, LoginKey, Master};
 use crate::login::{Door, Next};
 use crate::mail::Mailer;
 use crate::net::Net;
@@ -36,6 +36,7 @@ use crate::permission::{self, PermissionProvider};
 use crate::plugin::{Registry, Tools};
 use crate::provider::{self, Provider};
 use crate::store::live::{Live, Patience};
+use crate::store::sessions::Lifetimes;
 use crate::store::{Store, StoreError};
 
 /// What outlives a reload.
@@ -43,8 +44,6 @@ use crate::store::{Store, StoreError};
 pub struct House {
     /// What time it is.
     pub clock: Arc<dyn Clock>,
-    /// The only way out.
-    pub net: Net,
     /// The database.
     pub store: Store,
     /// What everything at rest is sealed with.
@@ -55,6 +54,10 @@ pub struct House {
     pub chain_state: Arc<ChainState>,
     /// Woken when there is something new to deliver.
     pub parcels: Arc<Notify>,
+    /// How long sessions live.
+    pub lifetimes: Arc<ArcSwap<Lifetimes>>,
+    /// Whether an administrator was seen: from then on nobody has to look.
+    pub admin_seen: Arc<AtomicBool>,
 }
 
 /// A broker; handlers take it and keep the one they began with.
@@ -93,6 +96,9 @@ impl Deref for App {
     }
 }
 
+/// A kind of any family: the family, its name, and the schema of its sections.
+type AnyKind = (&'static str, &'static str, fn(&mut schemars::SchemaGenerator) -> schemars::Schema);
+
 /// The plugged families of a file, opened.
 pub struct Plugged {
     pub providers: Registry<dyn Provider>,
@@ -101,6 +107,15 @@ pub struct Plugged {
 }
 
 impl Plugged {
+    /// All kinds of all families: family, kind, schema.
+    pub fn kinds() -> Vec<AnyKind> {
+        let mut all: Vec<AnyKind> = Vec::new();
+        all.extend(provider::KINDS.iter().map(|kind| ("providers", kind.name, kind.schema)));
+        all.extend(permission::KINDS.iter().map(|kind| ("permissions", kind.name, kind.schema)));
+        all.extend(extension::KINDS.iter().map(|kind| ("extensions", kind.name, kind.schema)));
+        all
+    }
+
     /// Opens all sections of all families; every mistake is collected.
     pub fn open(settings: &Settings, clock: Arc<dyn Clock>, net: Net) -> Result<Self, Vec<Mistake>> {
         let tools = Tools { clock, net, issuer: settings.server.issuer.clone(), is_dev: settings.server.is_dev };
@@ -198,6 +213,12 @@ impl App {
     pub fn url(&self, path: &str) -> String {
         format!("{}{path}", self.issuer)
     }
+}
+
+/// How long sessions live, as the file says.
+pub fn lifetimes(settings: &Settings) -> Lifetimes {
+    let session = &settings.session;
+    Lifetimes { absolute: session.absolute_timeout, idle: session.idle_timeout, max_per_user: session.max_per_user }
 }
 
 /// How keys are rotated, as the file says.

@@ -8,7 +8,7 @@ use crate::domain::claims::LoginClaims;
 use crate::domain::id::{SessionId, TokenId, UserId};
 use crate::keys::{TokenError, random_token};
 use crate::store::live::Live;
-use crate::store::{StoreError, spent};
+use crate::store::{StoreError, sessions, spent};
 
 /// How long a one-time code waits to be redeemed.
 const CODE_TTL: Duration = Duration::seconds(60);
@@ -24,9 +24,11 @@ struct Code {
 }
 
 /// A login token, and for how many seconds it lives.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Redeemed {
+    /// The login token.
     pub jwt: String,
+    /// In seconds.
     pub expires_in: i64,
 }
 
@@ -73,22 +75,14 @@ impl App {
         if code.service != service || self.now().unix_timestamp() >= code.expires_at {
             return Ok(None);
         }
-        // Asked before it is spent: a second one with the code ends the session, and must not take the first one's answer away.
-        let live = self.live(code.session).await?;
+        // Asked before the code is spent: who comes first gets an answer even if the one who comes second ends the session.
+        let Some(live) = self.live(code.session).await? else { return Ok(None) };
         if !spent::spend(self.store().write(), id, code.expires_at).await? {
             // Who has a copy of a spent code is not who it was made for.
             tracing::warn!(service.id = service, "a one-time code came a second time; its session ends");
-            self.end(code.session).await?;
+            sessions::end(self.store().write(), live.user.id, live.id, self.store().now()).await?;
             return Ok(None);
         }
-        let Some(live) = live else { return Ok(None) };
         Ok(self.login_token(live.user.id, live.id, live.expires_at).ok())
-    }
-
-    async fn end(&self, session: SessionId) -> Result<(), StoreError> {
-        if let Some(live) = self.live(session).await? {
-            crate::store::sessions::end(self.store().write(), live.user.id, session, self.store().now()).await?;
-        }
-        Ok(())
     }
 }

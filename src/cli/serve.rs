@@ -9,6 +9,7 @@ use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::Failure;
+use super::reload::Outcome;
 use super::source::{Source, is_terminal, world};
 use crate::app::Minted;
 use crate::app::boot::{self, Opened, World};
@@ -18,8 +19,12 @@ use crate::http::failure;
 use crate::http::layers::{Edge, Rules};
 use crate::http::server::{Limits, Readiness, Server, stop_signal};
 use crate::http::site::{Running, Site};
+use crate::store::outbox::Lane;
 use crate::store::sessions::Sessions;
 use crate::{http, jobs, logging};
+
+/// How long a server on its way out goes on delivering.
+const LAST_WORDS: std::time::Duration = std::time::Duration::from_secs(3);
 
 /// What `serve` can be told.
 #[derive(Args, Default)]
@@ -47,9 +52,7 @@ pub async fn run(files: &[PathBuf], options: Options) -> Result<(), Failure> {
     let server = Server::bind(&loaded.settings.server.listen).await?;
     let is_dev = loaded.settings.server.is_dev;
     let Opened { app, sink } = boot::open(loaded, world.clone()).await?;
-    let session = &app.settings.session;
-    let sessions =
-        Sessions::new(app.store().clone(), session.absolute_timeout, session.idle_timeout, session.max_per_user);
+    let sessions = Sessions::new(app.store().clone(), app.house.lifetimes.clone());
     let rules = Arc::new(ArcSwap::from_pointee(Rules::of(&app.settings.server)));
     let limits = Limits::of(&app.settings.server);
     let readiness = Readiness::default();
@@ -66,7 +69,10 @@ pub async fn run(files: &[PathBuf], options: Options) -> Result<(), Failure> {
     server.serve(edge, limits, readiness, stop_signal).await;
     let app = running.now().app.clone();
     app.store().write_touched().await?;
-    app.deliver_due().await?;
+    let last_words = async { app.deliver_due(Lane::Letters).await.and(app.deliver_due(Lane::Tellings).await) };
+    if let Ok(delivered) = tokio::time::timeout(LAST_WORDS, last_words).await {
+        delivered?;
+    }
     tracing::info!("stopped");
     Ok(())
 }
@@ -93,16 +99,25 @@ impl Drop for PidFile {
 /// SIGHUP: another app out of the same file. A file with mistakes changes nothing and says why.
 async fn reload_when_told(source: Source, running: Running, rules: Arc<ArcSwap<Rules>>, world: World) {
     let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
+    let data_dir = running.now().app.settings.server.data_dir.clone();
     while hangup.recv().await.is_some() {
-        match reload(&source, &running, &rules, &world) {
-            Ok(restart) if restart.is_empty() => tracing::info!("the configuration was reloaded"),
+        let outcome = match reload(&source, &running, &rules, &world) {
             Ok(restart) => {
-                tracing::warn!(keys = restart.join(", "), "the configuration was reloaded; these keys need a restart")
+                let restart: Vec<_> = restart.into_iter().map(str::to_owned).collect();
+                if restart.is_empty() {
+                    tracing::info!("the configuration was reloaded");
+                } else {
+                    let keys = restart.join(", ");
+                    tracing::warn!(keys, "the configuration was reloaded; these keys need a restart");
+                }
+                Outcome { mistake: None, restart }
             }
             Err(failure) => {
-                tracing::error!("the configuration was not reloaded, the old one stays:\n{}", failure.message)
+                tracing::error!("the configuration was not reloaded, the old one stays:\n{}", failure.message);
+                Outcome { mistake: Some(failure.message), restart: Vec::new() }
             }
-        }
+        };
+        outcome.leave(&data_dir);
     }
 }
 

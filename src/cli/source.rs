@@ -48,6 +48,11 @@ impl Source {
             .map_err(|report| Failure { message: report.render(Format::Human(is_terminal())), code: 2 })
     }
 
+    /// What is read, by name.
+    pub fn name(&self) -> String {
+        self.inputs.iter().map(Input::name).collect::<Vec<_>>().join(", ")
+    }
+
     /// What is read.
     pub fn inputs(&self) -> Vec<Input> {
         self.inputs.clone()

@@ -79,6 +79,11 @@ impl Input {
     pub fn text(name: &str, text: &str) -> Self {
         Self { name: name.to_owned(), text: Some(text.to_owned()), path: PathBuf::new() }
     }
+
+    /// As it is shown.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
 }
 
 /// A text that was read; it may hold secrets.

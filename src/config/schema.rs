@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::raw;
 
 /// The kinds of the plugged families: family, kind, and the schema of its section.
-pub type Kinds<'a> = &'a [(&'a str, &'a str, fn(&mut SchemaGenerator) -> schemars::Schema)];
+pub type Kinds<'a> = &'a [(&'static str, &'static str, fn(&mut SchemaGenerator) -> schemars::Schema)];
 
 /// The pattern of an id.
 const ID: &str = "^[a-z][a-z0-9-]{0,38}[a-z0-9]$";

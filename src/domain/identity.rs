@@ -7,6 +7,7 @@ use super::email::VerifiedEmail;
 
 /// The key of an identity. An address is never part of it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[expect(clippy::struct_field_names, reason = "it is what OpenID Connect calls it")]
 pub struct Subject {
     /// The id of the provider in the file.
     pub provider: String,

@@ -36,10 +36,8 @@ impl ReturnTo {
         let (base, fragment) =
             self.0.split_once('#').map_or((self.0.as_str(), None), |(base, fragment)| (base, Some(fragment)));
         let (path, query) = base.split_once('?').map_or((base, ""), |(path, query)| (path, query));
-        let mut kept: Vec<&str> = query
-            .split('&')
-            .filter(|pair| !pair.is_empty() && !is_named(pair, name) && !is_named(pair, "jwt"))
-            .collect();
+        let pairs = query.split('&').filter(|_| !query.is_empty());
+        let mut kept: Vec<&str> = pairs.filter(|pair| !is_named(pair, name) && !is_named(pair, "jwt")).collect();
         let ours = format!("{name}={value}");
         kept.push(&ours);
         let fragment = fragment.map(|fragment| format!("#{fragment}")).unwrap_or_default();
@@ -63,9 +61,14 @@ fn matches(raw: &str, pattern: &str) -> bool {
         return rest;
     }
     match pattern.strip_suffix('*') {
-        Some(start) => raw.starts_with(start),
+        Some(start) => is_behind_host(start) && raw.starts_with(start),
         None => raw == pattern,
     }
+}
+
+/// Whether what stands before a `*` holds the whole host, so that the `*` cannot prolong it.
+fn is_behind_host(start: &str) -> bool {
+    start.split_once("://").is_some_and(|(_, rest)| rest.contains('/'))
 }
 
 /// For a loopback pattern without a port: whether `raw` is the same with any port. `None` for all other patterns.
@@ -85,17 +88,17 @@ fn free_port_rest(raw: &str, pattern: &str) -> Option<bool> {
     Some(same_path)
 }
 
-/// Whether a path segment is `.` or `..`, however it is spelt.
+/// Whether a path segment is `.` or `..`, however it is spelt, and whatever parameters it has (RFC 3986 §3.3).
 fn climbs(raw: &str) -> bool {
-    let path = raw
-        .split(['?', '#'])
-        .next()
-        .unwrap_or_default()
-        .to_ascii_lowercase()
-        .replace("%2e", ".")
-        .replace("%2f", "/")
-        .replace("%5c", "/");
-    path.split('/').any(|segment| segment == "." || segment == "..")
+    let mut path = raw.split(['?', '#']).next().unwrap_or_default().to_ascii_lowercase();
+    while path.contains("%25") {
+        // Some servers decode twice.
+        path = path.replace("%25", "%");
+    }
+    for (spelling, letter) in [("%2e", "."), ("%2f", "/"), ("%5c", "/"), ("%3b", ";")] {
+        path = path.replace(spelling, letter);
+    }
+    path.split('/').any(|segment| matches!(segment.split(';').next(), Some("." | "..")))
 }
 
 /// What is wrong with a pattern of `next_urls`; `None` if it may stand. `production` asks for https off loopback.

@@ -45,11 +45,6 @@ impl User {
         self.locked_at.is_some()
     }
 
-    /// Whether they have the role.
-    pub fn has_role(&self, role: &str) -> bool {
-        self.roles.iter().any(|have| have == role)
-    }
-
     /// What to call them on a page: the name, else the username, else the address, else the id.
     pub fn shown_name(&self) -> String {
         self.name

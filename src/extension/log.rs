@@ -35,13 +35,6 @@ pub struct Log {
     events: Events,
 }
 
-impl Log {
-    /// Under this id, for these events.
-    pub fn new(id: &str, events: Events) -> Self {
-        Self { id: id.to_owned(), events }
-    }
-}
-
 #[async_trait]
 impl Extension for Log {
     fn payload(&self, event: &Event<'_>) -> Option<Value> {

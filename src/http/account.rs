@@ -105,7 +105,7 @@ async fn end_session(
     if !site.app.accounts.sign_out(&live.user, session, &live.method).await? {
         return Err(Code::NotFound.into());
     }
-    site.app.house.parcels.notify_one();
+    site.app.house.parcels.notify_waiters();
     Ok(browser.answer(see_other(&site.path("/account"))))
 }
 
@@ -122,7 +122,7 @@ async fn end_others(
     let site = running.now();
     let live = changer(&browser, &fields.csrf).await?;
     site.app.accounts.sign_out_everywhere(&live.user, Some(live.id)).await?;
-    site.app.house.parcels.notify_one();
+    site.app.house.parcels.notify_waiters();
     Ok(browser.answer(see_other(&site.path("/account"))))
 }
 
@@ -166,7 +166,7 @@ async fn logout(
         } else {
             site.app.accounts.sign_out(&live.user, live.id, &live.method).await?;
         }
-        site.app.house.parcels.notify_one();
+        site.app.house.parcels.notify_waiters();
         tracing::info!(user.id = %live.user.id, everywhere, "signed out");
     }
     browser.sign_out().await?;

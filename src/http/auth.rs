@@ -2,6 +2,7 @@
 
 mod answers;
 mod cors;
+mod token;
 
 use axum::Router;
 use axum::extract::State;
@@ -9,25 +10,28 @@ use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::Response;
 use axum::routing::{get, post};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use tower_sessions::SessionManagerLayer;
 
 use super::browser::Browser;
 use super::client::ClientIp;
-use super::error::{Code, Error};
+use super::error::{Code, Error, Problem};
 use super::federated::Target;
-use super::fields::{Form, JsonOrForm, Query};
-use super::limit::{Limit, count_all};
+use super::fields::{JsonOrForm, Query};
 use super::login::start_path;
 use super::site::{Running, Site};
 use crate::account::{Renamed, rename};
 use crate::app::Refusal;
-use crate::domain::service::Service;
-use crate::keys::{is_equal, sha256};
 use crate::store::sessions::Sessions;
-use answers::{Authorized, Checked, NoPermissions, Offered, PublicProfile, Resolved, SignedIn, Updated, answer};
+use answers::{
+    Authorized, Checked, Granted, NoPermissions, NotSignedIn, Offered, PublicProfile, Resolved, SignedIn, Updated,
+    answer,
+};
+
+/// What this area says of itself.
+#[derive(utoipa::OpenApi)]
+#[openapi(paths(check, authorize, update, public_key, resolve, get_profile, token::token, logout))]
+pub struct Description;
 
 /// The routes of this area.
 /// Only logout looks at the session cookie: all else is for callers who hold a token.
@@ -40,7 +44,7 @@ pub fn router(running: &Running, session: SessionManagerLayer<Sessions>) -> Rout
         .route("/auth/public-key", get(public_key))
         .route("/auth/resolve", get(resolve))
         .route("/auth/get_profile", get(get_profile))
-        .route("/auth/token", post(token))
+        .route("/auth/token", post(token::token))
         // Said here, so that the layer hears preflights, too: a fallback that is set from outside would replace it.
         .method_not_allowed_fallback(async || Error::new(Code::MethodNotAllowed))
         .layer(axum::middleware::from_fn_with_state(running.clone(), cors::layer))
@@ -84,13 +88,25 @@ fn only(query: Option<String>, body: Option<String>) -> Result<Option<String>, E
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::IntoParams)]
 struct CheckQuery {
+    #[param(ignore)]
     jwt: Option<String>,
+    /// Where the sign-in is to end; one of a service's `next_urls`.
     next: Option<String>,
+    /// The service to sign in to, where several have registered `next`.
     service: Option<String>,
 }
 
+/// Whether somebody is signed in, and where to sign in.
+#[utoipa::path(
+    get, path = "/auth/check", tag = "auth", params(CheckQuery), security((), ("bearer" = []), ("auth-token" = []), ("jwt" = [])),
+    responses(
+        (status = 200, description = "Who is signed in; without a live session, the ways in.", body = Checked<'static>),
+        (status = 400, description = "`next-not-allowed`: no service expects sign-ins to end there. `bad-request`: a parameter or header is given twice.", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "`service-unknown`: there is no such service, or it is switched off.", body = Problem, content_type = "application/problem+json"),
+    )
+)]
 async fn check(site: Site, headers: HeaderMap, Query(query): Query<CheckQuery>) -> Result<Response, Error> {
     let token = bearer(&headers, query.jwt)?;
     let next = Target { next: query.next, service: query.service.clone() }.parse(&site)?;
@@ -102,7 +118,7 @@ async fn check(site: Site, headers: HeaderMap, Query(query): Query<CheckQuery>) 
         None => None,
     };
     if let Some((live, expires_in)) = live {
-        return Ok(answer(&SignedIn::of(&live.user, expires_in)));
+        return Ok(answer(&Checked::In(SignedIn::of(&live.user, expires_in))));
     }
     let offered = site.app.providers.iter().filter(|(id, _)| site.app.may_use(id, next.as_ref()));
     let providers = offered.map(|(id, provider)| {
@@ -111,15 +127,28 @@ async fn check(site: Site, headers: HeaderMap, Query(query): Query<CheckQuery>) 
         (id.to_owned(), Offered { url: site.app.url(path), label: format!("Continue with {}", provider.button().name) })
     });
     let login_url = format!("{}{}", site.app.url("/login"), super::login::query(next.as_ref()));
-    Ok(answer(&Checked { authenticated: false, providers: providers.collect(), login_url }))
+    Ok(answer(&Checked::Out(NotSignedIn { authenticated: false, providers: providers.collect(), login_url })))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::IntoParams)]
 struct AuthorizeQuery {
+    #[param(ignore)]
     jwt: Option<String>,
+    /// The service the token is for.
     service: Option<String>,
 }
 
+/// A short-lived token for one service, with what the user may do there.
+#[utoipa::path(
+    get, path = "/auth/authorize", tag = "auth", params(AuthorizeQuery), security((), ("bearer" = []), ("auth-token" = []), ("jwt" = [])),
+    responses(
+        (status = 200, description = "The token. Without a login token, a live session or a service: exactly `{\"permissions\":{}}`.", body = Authorized<'static>),
+        (status = 400, description = "`bad-request`: a parameter or header is given twice.", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "`access-denied`: the user may not use the service.", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "`service-unknown`: there is no such service, or it is switched off.", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "`permission-provider-failed`: what the user may do cannot be determined now.", body = Problem, content_type = "application/problem+json", headers(("retry-after" = u64, description = "In seconds."))),
+    )
+)]
 async fn authorize(
     site: Site,
     ip: Option<axum::Extension<ClientIp>>,
@@ -128,21 +157,21 @@ async fn authorize(
 ) -> Result<Response, Error> {
     let token = bearer(&headers, query.jwt)?;
     let (Some(token), Some(id)) = (token, query.service.filter(|id| !id.is_empty())) else {
-        return Ok(answer(&NoPermissions::default()));
+        return Ok(answer(&Authorized::No(NoPermissions::default())));
     };
     let Some((live, _)) = site.app.session_of_token(&token).await? else {
-        return Ok(answer(&NoPermissions::default()));
+        return Ok(answer(&Authorized::No(NoPermissions::default())));
     };
     let service = site.app.service(&id).ok_or(Code::ServiceUnknown)?;
     let issued = site.app.issue(service, &live, ip.map(|ip| ip.0.0)).await.map_err(refused)?;
-    Ok(answer(&Authorized {
+    Ok(answer(&Authorized::Yes(Granted {
         token: issued.token,
         userid: issued.user,
         permissions: issued.permissions,
         service: &service.id,
         expires_in: issued.expires_in,
         token_type: "Bearer",
-    }))
+    })))
 }
 
 fn refused(refusal: Refusal) -> Error {
@@ -154,12 +183,26 @@ fn refused(refusal: Refusal) -> Error {
     }
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, utoipa::IntoParams, utoipa::ToSchema)]
 struct UpdateFields {
+    /// The login token, where no header and no query carries it.
+    #[param(ignore)]
     jwt: Option<String>,
+    /// The name they wish for.
     username: Option<String>,
 }
 
+/// Sets the username, once.
+#[utoipa::path(
+    post, path = "/auth/update", tag = "auth", params(UpdateFields), security((), ("bearer" = []), ("auth-token" = []), ("jwt" = [])),
+    request_body(content((UpdateFields = "application/json"), (UpdateFields = "application/x-www-form-urlencoded"))),
+    responses(
+        (status = 200, description = "Whether it is set, and why not: `No token`, `Not authenticated`, `Unknown User`, `Cannot modify username, already set`, `Username taken`, `Username not allowed`.", body = Updated),
+        (status = 400, description = "`bad-request`: a parameter, member or header is given twice.", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "The body is longer than the limit.", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "The body is neither JSON nor a form.", body = Problem, content_type = "application/problem+json"),
+    )
+)]
 async fn update(
     State(running): State<Running>,
     headers: HeaderMap,
@@ -188,13 +231,25 @@ async fn update(
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::IntoParams)]
 struct KeyQuery {
+    /// The service whose tokens are to be verified; without it, the key of the default algorithm.
     service: Option<String>,
+    /// The `kid` of a token.
     kid: Option<String>,
+    /// `1`: all published keys, one behind the other.
     all: Option<String>,
 }
 
+/// The key that verifies service tokens, as PEM.
+#[utoipa::path(
+    get, path = "/auth/public-key", tag = "keys", params(KeyQuery), security(()),
+    responses(
+        (status = 200, description = "SubjectPublicKeyInfo in PEM.", body = String, content_type = "text/plain", headers(("x-key-id" = String, description = "Its `kid`; of several, with spaces between."))),
+        (status = 400, description = "`bad-request`: a parameter is given twice.", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "`service-unknown`, or `not-found`: there is no such key.", body = Problem, content_type = "application/problem+json"),
+    )
+)]
 async fn public_key(site: Site, Query(query): Query<KeyQuery>) -> Result<Response, Error> {
     let ring = site.app.house.ring.load();
     let algorithm = match query.service.as_deref() {
@@ -219,76 +274,57 @@ async fn public_key(site: Site, Query(query): Query<KeyQuery>) -> Result<Respons
     Ok(response)
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::IntoParams)]
 struct ByName {
+    /// In any case.
     username: Option<String>,
 }
 
+/// Whose username it is.
+#[utoipa::path(
+    get, path = "/auth/resolve", tag = "users", params(ByName), security(()),
+    responses(
+        (status = 200, description = "The user's id, or null.", body = Resolved),
+        (status = 400, description = "`bad-request`: a parameter is given twice.", body = Problem, content_type = "application/problem+json"),
+    )
+)]
 async fn resolve(site: Site, Query(query): Query<ByName>) -> Result<Response, Error> {
     let user = site.app.store().user_by_username(query.username.as_deref().unwrap_or_default()).await?;
     Ok(answer(&Resolved { userid: user.map(|user| user.id) }))
 }
 
+/// What everybody may see of a user.
+#[utoipa::path(
+    get, path = "/auth/get_profile", tag = "users", params(ByName), security(()),
+    responses(
+        (status = 200, description = "The profile, or null.", body = PublicProfile<'static>),
+        (status = 400, description = "`bad-request`: a parameter is given twice.", body = Problem, content_type = "application/problem+json"),
+    )
+)]
 async fn get_profile(site: Site, Query(query): Query<ByName>) -> Result<Response, Error> {
     let user = site.app.store().user_by_username(query.username.as_deref().unwrap_or_default()).await?;
     Ok(answer(&PublicProfile::of(user.as_ref())))
 }
 
-#[derive(Deserialize)]
-struct TokenFields {
-    code: String,
-    client_id: Option<String>,
-    client_secret: Option<String>,
-}
-
-/// A one-time code for a login token, for the service it was made for (RFC 6749 §2.3.1 for how it says who it is).
-async fn token(
-    State(running): State<Running>,
-    ip: Option<axum::Extension<ClientIp>>,
-    headers: HeaderMap,
-    Form(fields): Form<TokenFields>,
-) -> Result<Response, Error> {
-    let site = running.now();
-    let ip = ip.map(|ip| ip.0.0);
-    let (id, secret) = credentials(&headers, fields.client_id, fields.client_secret)?;
-    let limit = Limit::of_name("token", &id, site.app.settings.rate_limit.token_client);
-    count_all(&site, ip, &[limit]).await?;
-    let service = site.app.service(&id).filter(|service| proves(service, &secret)).ok_or(Code::InvalidClient)?;
-    let redeemed = site.app.redeem(&fields.code, &service.id).await?.ok_or(Code::CodeSpent)?;
-    Ok(answer(&redeemed))
-}
-
-fn credentials(headers: &HeaderMap, id: Option<String>, secret: Option<String>) -> Result<(String, String), Error> {
-    let basic = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|value| {
-        let scheme = value.get(..6).filter(|scheme| scheme.eq_ignore_ascii_case("basic "))?;
-        let plain = String::from_utf8(STANDARD.decode(value[scheme.len()..].trim()).ok()?).ok()?;
-        let (id, secret) = plain.split_once(':')?;
-        Some((form_decoded(id), form_decoded(secret)))
-    });
-    match (basic, id, secret) {
-        (Some(_), _, Some(_)) => Err(Error::bad_request("Use one way to authenticate, not two.")),
-        (Some((basic, _)), Some(id), None) if basic != id => Err(Error::bad_request("There are two client ids.")),
-        (Some(basic), _, None) => Ok(basic),
-        (None, Some(id), Some(secret)) => Ok((id, secret)),
-        _ => Err(Code::InvalidClient.into()),
-    }
-}
-
-/// RFC 6749 §2.3.1 has both parts form-encoded.
-fn form_decoded(text: &str) -> String {
-    let plus = text.replace('+', " ");
-    percent_encoding::percent_decode_str(&plus).decode_utf8_lossy().into_owned()
-}
-
-fn proves(service: &Service, secret: &str) -> bool {
-    service.client_secret_hash.is_some_and(|hash| is_equal(&hash, &sha256(secret.as_bytes())))
-}
-
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, utoipa::IntoParams, utoipa::ToSchema)]
 struct LogoutFields {
+    /// The login token, where no header and no query carries it.
+    #[param(ignore)]
     jwt: Option<String>,
 }
 
+/// Ends the session of the login token or, without one, of the browser. It is dead everywhere at once.
+#[utoipa::path(
+    post, path = "/auth/logout", tag = "auth",
+    security((), ("bearer" = []), ("auth-token" = []), ("jwt" = []), ("session" = [])),
+    request_body(content((LogoutFields = "application/json"), (LogoutFields = "application/x-www-form-urlencoded"))),
+    responses(
+        (status = 200, description = "The session is over, or there was none.", body = Updated),
+        (status = 400, description = "`bad-request`: a member or header is given twice.", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "`csrf`: another site asked for the end of the browser's session.", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "The body is neither JSON nor a form.", body = Problem, content_type = "application/problem+json"),
+    )
+)]
 async fn logout(
     State(running): State<Running>,
     mut browser: Browser,
@@ -305,6 +341,7 @@ async fn logout(
             browser.visitor().await?
         }
     };
+    // First here, where extensions are told; a session that the cookie's layer has ended is over already and tells nobody.
     if let Some(live) = live {
         site.app.accounts.sign_out(&live.user, live.id, &live.method).await?;
         site.app.house.parcels.notify_one();

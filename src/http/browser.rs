@@ -21,6 +21,8 @@ use crate::store::sessions::{SIGNED_IN, SignedIn};
 
 /// At most this many unfinished logins in one browser; the oldest goes.
 const ATTEMPTS: usize = 5;
+/// And at most this many bytes of them, so that no heap of cookies outgrows the limit on headers.
+const ATTEMPT_BYTES: usize = 8 * 1024;
 /// How long a browser keeps its own cookie, in days. It names nobody and only ties forms to the browser.
 const BROWSER_DAYS: i64 = 365;
 
@@ -144,7 +146,8 @@ impl Browser {
     /// All unfinished logins of this browser, the newest first.
     pub fn attempts(&self) -> Vec<Attempt> {
         let prefix = cookie_name(&self.site, "login-");
-        let texts = self.cookies.iter().filter(|(name, _)| name.starts_with(&prefix)).map(|(_, value)| value);
+        // Browsers send the oldest cookie first (RFC 6265 §5.4).
+        let texts = self.cookies.iter().rev().filter(|(name, _)| name.starts_with(&prefix)).map(|(_, value)| value);
         let mut attempts: Vec<_> = texts.filter_map(|text| self.site.app.door.open(text, Carrier::Cookie)).collect();
         attempts.sort_by_key(|attempt| std::cmp::Reverse(attempt.expires_at));
         attempts
@@ -152,10 +155,17 @@ impl Browser {
 
     /// Keeps an unfinished login in the browser. `cross_site`: it is finished by another site's POST.
     pub fn keep(&mut self, attempt: &Attempt, cross_site: bool) {
-        for old in self.attempts().into_iter().skip(ATTEMPTS - 1) {
-            self.drop_attempt(&old);
-        }
         let value = self.site.app.door.seal(attempt, Carrier::Cookie);
+        let mut room = ATTEMPT_BYTES.saturating_sub(value.len());
+        for (index, old) in self.attempts().into_iter().enumerate() {
+            let size = self.site.app.door.seal(&old, Carrier::Cookie).len();
+            if index + 1 < ATTEMPTS && size <= room {
+                room -= size;
+            } else {
+                room = 0;
+                self.drop_attempt(&old);
+            }
+        }
         let mut cookie = self.cookie(&attempt_name(&attempt.id), value);
         let left = attempt.expires_at - self.site.app.now().unix_timestamp();
         cookie.set_max_age(time::Duration::seconds(left.max(0)));

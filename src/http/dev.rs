@@ -43,7 +43,8 @@ struct DemoQuery {
 
 /// What a service does: sends people to sign in, takes the login token from the address, fetches a service token with it.
 async fn demo(site: Site, mut browser: Browser, Query(query): Query<DemoQuery>) -> Result<Response, Error> {
-    if let Some(jwt) = query.jwt {
+    let is_token = |jwt: &String| jwt.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+    if let Some(jwt) = query.jwt.filter(is_token) {
         // Out of the address at once, so that it is in no history and no log.
         browser.remember("demo", &jwt, Duration::HOUR);
         return Ok(browser.answer(see_other(&site.path("/demo"))));

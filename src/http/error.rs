@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::layers::RequestId;
 
 macro_rules! codes {
-    ($($(#[$doc:meta])* $name:ident = $status:ident, $slug:literal, $code:literal, $oauth:literal, $title:literal;)+) => {
+    ($($(#[$doc:meta])* $name:ident = $status:ident, $slug:literal, $code:literal, $title:literal;)+) => {
         /// What went wrong, as far as a client may know.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         #[expect(clippy::enum_variant_names, reason = "a spent code is called so")]
@@ -42,74 +42,65 @@ macro_rules! codes {
             pub fn title(self) -> &'static str {
                 match self { $(Self::$name => $title,)+ }
             }
-
-            /// The nearest `error` of RFC 6749 §5.2, §4.1.2.1 and RFC 6750 §3.1.
-            pub fn oauth(self) -> &'static str {
-                match self { $(Self::$name => $oauth,)+ }
-            }
         }
     };
 }
 
 codes! {
     /// The request cannot be understood.
-    BadRequest = BAD_REQUEST, "bad-request", "CS-H001", "invalid_request", "The request cannot be understood";
+    BadRequest = BAD_REQUEST, "bad-request", "CS-H001", "The request cannot be understood";
     /// No service lets a login end there.
-    NextNotAllowed = BAD_REQUEST, "next-not-allowed", "CS-H002", "invalid_request", "No service expects logins to end at this address";
+    NextNotAllowed = BAD_REQUEST, "next-not-allowed", "CS-H002", "No service expects logins to end at this address";
     /// No such service, or it is switched off.
-    ServiceUnknown = NOT_FOUND, "service-unknown", "CS-H003", "invalid_target", "There is no such service";
+    ServiceUnknown = NOT_FOUND, "service-unknown", "CS-H003", "There is no such service";
     /// The user may not use the service.
-    AccessDenied = FORBIDDEN, "access-denied", "CS-H004", "access_denied", "Access to this service is denied";
+    AccessDenied = FORBIDDEN, "access-denied", "CS-H004", "Access to this service is denied";
     /// A permission provider has no answer.
-    PermissionProviderFailed = SERVICE_UNAVAILABLE, "permission-provider-failed", "CS-H005", "temporarily_unavailable", "Permissions cannot be determined now";
-    /// The token is missing, broken, late or of another kind.
-    TokenInvalid = UNAUTHORIZED, "token-invalid", "CS-H006", "invalid_token", "The token is not valid";
+    PermissionProviderFailed = SERVICE_UNAVAILABLE, "permission-provider-failed", "CS-H005", "Permissions cannot be determined now";
     /// The unfinished login is over, used, or belongs to another browser.
-    LoginStale = BAD_REQUEST, "login-stale", "CS-H007", "invalid_request", "This login cannot be continued";
+    LoginStale = BAD_REQUEST, "login-stale", "CS-H007", "This login cannot be continued";
     /// The person or the provider said no.
-    ProviderRefused = FORBIDDEN, "provider-refused", "CS-H008", "access_denied", "The provider refused the login";
+    ProviderRefused = FORBIDDEN, "provider-refused", "CS-H008", "The provider refused the login";
     /// The provider does not answer.
-    ProviderUnreachable = BAD_GATEWAY, "provider-unreachable", "CS-H009", "temporarily_unavailable", "The provider cannot be reached";
+    ProviderUnreachable = BAD_GATEWAY, "provider-unreachable", "CS-H009", "The provider cannot be reached";
     /// What the provider said is not to be believed.
-    ProviderUntrusted = BAD_GATEWAY, "provider-untrusted", "CS-H010", "server_error", "The provider's answer cannot be trusted";
+    ProviderUntrusted = BAD_GATEWAY, "provider-untrusted", "CS-H010", "The provider's answer cannot be trusted";
     /// An admin locked the account.
-    AccountLocked = FORBIDDEN, "account-locked", "CS-H011", "access_denied", "This account is locked";
+    AccountLocked = FORBIDDEN, "account-locked", "CS-H011", "This account is locked";
     /// The address belongs to an account that this identity may not join.
-    LinkRefused = FORBIDDEN, "link-refused", "CS-H012", "access_denied", "This login cannot be joined to the account";
+    LinkRefused = FORBIDDEN, "link-refused", "CS-H012", "This login cannot be joined to the account";
     /// New accounts are not made this way.
-    SignupClosed = FORBIDDEN, "signup-closed", "CS-H013", "access_denied", "There is no account for this login";
+    SignupClosed = FORBIDDEN, "signup-closed", "CS-H013", "There is no account for this login";
     /// The form did not come from one of our pages, or from another session's.
-    Csrf = FORBIDDEN, "csrf", "CS-H014", "invalid_request", "The form did not come from this site";
+    Csrf = FORBIDDEN, "csrf", "CS-H014", "The form did not come from this site";
     /// Too often.
-    TooManyRequests = TOO_MANY_REQUESTS, "too-many-requests", "CS-H015", "temporarily_unavailable", "Too many requests";
+    TooManyRequests = TOO_MANY_REQUESTS, "too-many-requests", "CS-H015", "Too many requests";
     /// Too much at once.
-    Busy = SERVICE_UNAVAILABLE, "busy", "CS-H016", "temporarily_unavailable", "The server is busy";
+    Busy = SERVICE_UNAVAILABLE, "busy", "CS-H016", "The server is busy";
     /// The database does not answer.
-    DatabaseUnavailable = SERVICE_UNAVAILABLE, "database-unavailable", "CS-H017", "temporarily_unavailable", "The server cannot reach its data now";
+    DatabaseUnavailable = SERVICE_UNAVAILABLE, "database-unavailable", "CS-H017", "The server cannot reach its data now";
     /// Nothing there.
-    NotFound = NOT_FOUND, "not-found", "CS-H018", "invalid_request", "There is nothing at this address";
+    NotFound = NOT_FOUND, "not-found", "CS-H018", "There is nothing at this address";
     /// Something is there, but not for this method.
-    MethodNotAllowed = METHOD_NOT_ALLOWED, "method-not-allowed", "CS-H019", "invalid_request", "This address does not know the method";
+    MethodNotAllowed = METHOD_NOT_ALLOWED, "method-not-allowed", "CS-H019", "This address does not know the method";
     /// The body is longer than the limit.
-    PayloadTooLarge = PAYLOAD_TOO_LARGE, "payload-too-large", "CS-H020", "invalid_request", "The request is too large";
+    PayloadTooLarge = PAYLOAD_TOO_LARGE, "payload-too-large", "CS-H020", "The request is too large";
     /// The body is of a type nobody reads here.
-    UnsupportedMediaType = UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "CS-H021", "invalid_request", "The content type is not supported";
+    UnsupportedMediaType = UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "CS-H021", "The content type is not supported";
     /// The request is for another host (RFC 9110 §15.5.20).
-    WrongHost = MISDIRECTED_REQUEST, "wrong-host", "CS-H022", "invalid_request", "This server does not answer for this host";
+    WrongHost = MISDIRECTED_REQUEST, "wrong-host", "CS-H022", "This server does not answer for this host";
     /// The one-time code was used, is late, or never was.
-    CodeSpent = BAD_REQUEST, "code-spent", "CS-H023", "invalid_grant", "The code cannot be used";
+    CodeSpent = BAD_REQUEST, "code-spent", "CS-H023", "The code cannot be used";
     /// Who asks for a token could not prove to be the service.
-    InvalidClient = UNAUTHORIZED, "invalid-client", "CS-H024", "invalid_client", "The client could not be authenticated";
+    InvalidClient = UNAUTHORIZED, "invalid-client", "CS-H024", "The client could not be authenticated";
     /// It took too long.
-    Timeout = SERVICE_UNAVAILABLE, "timeout", "CS-H025", "temporarily_unavailable", "The request took too long";
+    Timeout = SERVICE_UNAVAILABLE, "timeout", "CS-H025", "The request took too long";
     /// Nobody is signed in.
-    LoginRequired = UNAUTHORIZED, "login-required", "CS-H026", "login_required", "Nobody is signed in";
-    /// The address or the password is wrong.
-    CredentialsWrong = UNAUTHORIZED, "credentials-wrong", "CS-H027", "access_denied", "The address or the password is wrong";
+    LoginRequired = UNAUTHORIZED, "login-required", "CS-H026", "Nobody is signed in";
     /// The admin link was used, is late, or an administrator exists.
-    LinkGone = GONE, "link-gone", "CS-H028", "invalid_request", "This link is over";
+    LinkGone = GONE, "link-gone", "CS-H028", "This link is over";
     /// Our fault.
-    Internal = INTERNAL_SERVER_ERROR, "internal", "CS-H099", "server_error", "Something went wrong on our side";
+    Internal = INTERNAL_SERVER_ERROR, "internal", "CS-H099", "Something went wrong on our side";
 }
 
 /// A failure on its way to a client. The cause stays here.
@@ -199,6 +190,9 @@ impl Error {
         if let Some(allow) = &self.allow {
             headers.insert(ALLOW, allow.clone());
         }
+        if self.code == Code::InvalidClient {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"countersign\""));
+        }
         if matches!(self.code, Code::PayloadTooLarge | Code::Timeout) {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
@@ -208,15 +202,21 @@ impl Error {
     }
 }
 
-/// What is sent (RFC 9457 §3.1).
-#[derive(Serialize)]
-struct Problem<'a> {
+/// A failure, as `application/problem+json` (RFC 9457 §3.1).
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct Problem {
+    /// `/errors/` and the name of the failure: `/errors/next-not-allowed`.
     r#type: String,
-    title: &'a str,
+    /// One sentence, the same for all failures of the type.
+    title: &'static str,
+    /// The HTTP status.
     status: u16,
+    /// The case's particulars.
     #[serde(skip_serializing_if = "Option::is_none")]
-    detail: Option<&'a str>,
-    code: &'a str,
+    detail: Option<String>,
+    /// The type in short: `CS-H002`.
+    code: &'static str,
+    /// The request, as in `X-Request-Id`: `urn:uuid:…`.
     #[serde(skip_serializing_if = "Option::is_none")]
     instance: Option<String>,
 }
@@ -227,7 +227,7 @@ impl IntoResponse for Error {
             r#type: format!("/errors/{}", self.code.slug()),
             title: self.code.title(),
             status: self.code.status().as_u16(),
-            detail: self.detail.as_deref(),
+            detail: self.detail.clone(),
             code: self.code.number(),
             instance: RequestId::current().map(|id| format!("urn:uuid:{id}")),
         };

@@ -28,7 +28,7 @@ fn page(site: &Site, view: &ErrorView) -> Response {
         return page.answer(StatusCode::MISDIRECTED_REQUEST);
     }
     let (title, what) = words(view.code);
-    let what = view.detail.as_ref().map_or_else(|| what.to_owned(), |detail| detail.clone());
+    let what = view.detail.as_ref().map_or_else(|| what.to_owned(), Clone::clone);
     let page = ErrorPage {
         shell: Arc::clone(&site.shell),
         title: if title.is_empty() { view.title.to_owned() } else { title.to_owned() },
@@ -76,7 +76,7 @@ fn words(code: Code) -> (&'static str, &'static str) {
         }
         Code::NextNotAllowed => (
             "This link leads nowhere we know",
-            "The service that sent you here is not registered with this address. Its developer has to add it to `next_urls`.",
+            "The service that sent you here is not registered with this address. Whoever runs it has to tell the administrator.",
         ),
         Code::Csrf => (
             "Please send the form again",

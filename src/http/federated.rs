@@ -2,6 +2,7 @@
 
 use axum::Router;
 use axum::extract::{Path, State};
+use axum::http::HeaderValue;
 use axum::response::Response;
 use axum::routing::get;
 use serde::Deserialize;
@@ -11,7 +12,7 @@ use super::browser::Browser;
 use super::error::{Code, Error};
 use super::fields::{Form, Query};
 use super::finish::{Waiting, finish, see_other, wait_for_proof};
-use super::limit::{Limit, count_all};
+use super::limit::{Limit, count_all, forgive_all};
 use super::site::{Running, Site};
 use crate::account::{Arrival, Outcome, Way};
 use crate::login::{Attempt, Next, federated};
@@ -21,8 +22,8 @@ use crate::provider::{Callback, Provider, ProviderError};
 pub fn router() -> Router<Running> {
     Router::new()
         .route("/login/{provider}", get(start))
-        .route("/login/{provider}/callback", get(callback).post(posted_callback))
-        .route("/auth/oauth_callback", get(classic_callback).post(posted_classic_callback))
+        .route("/login/{provider}/callback", get(callback).head(no_callback).post(posted_callback))
+        .route("/auth/oauth_callback", get(classic_callback).head(no_callback).post(posted_classic_callback))
 }
 
 /// Where a sign-in is to end.
@@ -74,16 +75,30 @@ struct Answer {
     iss: Option<String>,
 }
 
+/// How a browser came back.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum By {
+    Get,
+    Post,
+}
+
+/// A look ahead finishes no login.
+async fn no_callback() -> Error {
+    wrong_method("GET, POST")
+}
+
+fn wrong_method(allow: &'static str) -> Error {
+    Error { allow: Some(HeaderValue::from_static(allow)), ..Error::new(Code::MethodNotAllowed) }
+}
+
 async fn callback(
     site: Site,
     browser: Browser,
     Path(id): Path<String>,
     Query(answer): Query<Answer>,
 ) -> Result<Response, Error> {
-    if provider(&site, &id)?.answers_by_post() {
-        return Err(Code::MethodNotAllowed.into());
-    }
-    come_back(site, browser, Some(&id), answer).await
+    check_method(provider(&site, &id)?, By::Get)?;
+    come_back(site, browser, Some(&id), By::Get, answer).await
 }
 
 async fn posted_callback(
@@ -93,14 +108,12 @@ async fn posted_callback(
     Form(answer): Form<Answer>,
 ) -> Result<Response, Error> {
     let site = running.now();
-    if !provider(&site, &id)?.answers_by_post() {
-        return Err(Code::MethodNotAllowed.into());
-    }
-    come_back(site, browser, Some(&id), answer).await
+    check_method(provider(&site, &id)?, By::Post)?;
+    come_back(site, browser, Some(&id), By::Post, answer).await
 }
 
 async fn classic_callback(site: Site, browser: Browser, Query(answer): Query<Answer>) -> Result<Response, Error> {
-    come_back(site, browser, None, answer).await
+    come_back(site, browser, None, By::Get, answer).await
 }
 
 async fn posted_classic_callback(
@@ -108,13 +121,28 @@ async fn posted_classic_callback(
     browser: Browser,
     Form(answer): Form<Answer>,
 ) -> Result<Response, Error> {
-    come_back(running.now(), browser, None, answer).await
+    come_back(running.now(), browser, None, By::Post, answer).await
+}
+
+fn check_method(provider: &dyn Provider, by: By) -> Result<(), Error> {
+    match (provider.answers_by_post(), by) {
+        (true, By::Get) => Err(wrong_method("POST")),
+        (false, By::Post) => Err(wrong_method("GET")),
+        _ => Ok(()),
+    }
 }
 
 /// The way back, once for all spellings of the callback. `id`: the provider whose callback it is, where the path says so.
-async fn come_back(site: Site, mut browser: Browser, id: Option<&str>, answer: Answer) -> Result<Response, Error> {
+async fn come_back(
+    site: Site,
+    mut browser: Browser,
+    id: Option<&str>,
+    by: By,
+    answer: Answer,
+) -> Result<Response, Error> {
     let attempt = answer.state.as_deref().and_then(|state| browser.attempt(state));
     let attempt = attempt.filter(|attempt| id.is_none_or(|id| id == attempt.method)).ok_or(Code::LoginStale)?;
+    check_method(provider(&site, &attempt.method)?, by)?;
     let provider = provider(&site, &attempt.method)?;
     if !site.app.door.spend(&attempt).await? {
         tracing::warn!(provider.name = attempt.method, "a login came back a second time");
@@ -122,7 +150,8 @@ async fn come_back(site: Site, mut browser: Browser, id: Option<&str>, answer: A
     }
     browser.drop_attempt(&attempt);
     let limit = Limit::of_client("login", browser.ip(), site.app.settings.rate_limit.login_ip);
-    count_all(&site, browser.ip(), std::slice::from_ref(&limit)).await?;
+    let limits = [limit];
+    count_all(&site, browser.ip(), &limits).await?;
     let outcome = match (answer.code, answer.error) {
         (Some(code), None) => arrive(&site, provider, &attempt, &Callback { code, iss: answer.iss }).await,
         (None, Some(_)) => Err(Error::new(Code::ProviderRefused)),
@@ -130,9 +159,9 @@ async fn come_back(site: Site, mut browser: Browser, id: Option<&str>, answer: A
     };
     let Arrived { outcome, waiting } = match outcome {
         Ok(arrived) => arrived,
-        Err(error) => return back_or_page(&site, browser, &attempt, error),
+        Err(error) => return Ok(back_or_page(&site, browser, &attempt, error)),
     };
-    limit.forgive(&site).await?;
+    forgive_all(&site, browser.ip(), &limits).await?;
     match outcome {
         Outcome::In(user) => finish(&site, browser, &user, &attempt.method, attempt.next).await,
         Outcome::Ask(_) => {
@@ -143,12 +172,12 @@ async fn come_back(site: Site, mut browser: Browser, id: Option<&str>, answer: A
 }
 
 /// A failed login shows its page, whatever `next` says; the cookie of the attempt goes.
-fn back_or_page(site: &Site, browser: Browser, attempt: &Attempt, error: Error) -> Result<Response, Error> {
+fn back_or_page(site: &Site, browser: Browser, attempt: &Attempt, error: Error) -> Response {
     let refused = error.code == Code::ProviderRefused && error.detail.is_none();
     match attempt.next.as_ref().filter(|_| refused) {
         // The person pressed "cancel" there: the service is told by what is missing.
-        Some(next) if site.app.service(&next.service).is_some() => Ok(browser.answer(see_other(next.url.as_str()))),
-        _ => Ok(browser.answer(axum::response::IntoResponse::into_response(error))),
+        Some(next) if site.app.service(&next.service).is_some() => browser.answer(see_other(next.url.as_str())),
+        _ => browser.answer(axum::response::IntoResponse::into_response(error)),
     }
 }
 

@@ -23,10 +23,6 @@ pub struct Query<T>(pub T);
 #[derive(Debug, Clone, Copy)]
 pub struct Form<T>(pub T);
 
-/// A body of `application/json`. Unknown members are ignored; a known one given twice is an error.
-#[derive(Debug, Clone, Copy)]
-pub struct Json<T>(pub T);
-
 /// A body of either type; without a body, as an empty form.
 #[derive(Debug, Clone, Copy)]
 pub struct JsonOrForm<T>(pub T);
@@ -46,17 +42,6 @@ impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Form<T> {
         match media_type(request.headers())? {
             Media::Form => read_urlencoded(&whole_body(request).await?).map(Self),
             _ => Err(unsupported("application/x-www-form-urlencoded")),
-        }
-    }
-}
-
-impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Json<T> {
-    type Rejection = Error;
-
-    async fn from_request(request: Request, _: &S) -> Result<Self, Error> {
-        match media_type(request.headers())? {
-            Media::Json => read_json(&whole_body(request).await?).map(Self),
-            _ => Err(unsupported("application/json")),
         }
     }
 }

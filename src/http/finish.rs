@@ -25,6 +25,8 @@ use crate::store::sessions::SignedIn;
 pub const LINK: &str = "link";
 /// How long a person may take to sign in with the method they already have.
 const LINK_PATIENCE: Duration = Duration::minutes(15);
+/// Most bytes of groups that wait in a cookie.
+const LONGEST_GROUPS: usize = 500;
 /// For how long the browser remembers which method was used last.
 const LAST_METHOD: Duration = Duration::days(180);
 
@@ -41,7 +43,11 @@ pub struct Waiting {
 
 /// Keeps the identity in the browser until its user has signed in another way.
 pub fn wait_for_proof(site: &Site, browser: &mut Browser, waiting: &Waiting, next: Option<Next>) {
-    let memory = serde_json::to_value(waiting).expect("plain JSON");
+    let mut memory = serde_json::to_value(waiting).expect("plain JSON");
+    if memory["identity"]["groups"].to_string().len() > LONGEST_GROUPS {
+        // A cookie has no room for them; the next sign-in brings them again.
+        memory["identity"]["groups"] = serde_json::json!([]);
+    }
     let attempt = site.app.door.begin(LINK, next, LINK_PATIENCE, memory);
     browser.keep(&attempt, false);
 }
@@ -61,15 +67,7 @@ pub async fn finish(
     method: &str,
     next: Option<Next>,
 ) -> Result<Response, Error> {
-    if let Some((attempt, waiting)) = waiting(&browser)
-        && waiting.user == user.id
-        && site.app.door.spend(&attempt).await?
-    {
-        browser.drop_attempt(&attempt);
-        if site.app.accounts.link_after_proof(user, &waiting.identity).await? {
-            tracing::info!(user.id = %user.id, provider.name = waiting.identity.subject.provider, "an identity was linked");
-        }
-    }
+    link_waiting(site, &mut browser, user).await?;
     let session = SessionId::new();
     let signed_in = SignedIn {
         session,
@@ -84,6 +82,22 @@ pub async fn finish(
     let ends = site.app.now() + site.app.settings.session.absolute_timeout;
     let to = way_back(site, user.id, session, ends, next.as_ref())?;
     Ok(browser.answer(see_other(&to)))
+}
+
+/// Links the identity that waits for this user, if one does.
+async fn link_waiting(site: &Site, browser: &mut Browser, user: &User) -> Result<(), Error> {
+    let Some((attempt, waiting)) = waiting(browser).filter(|(_, waiting)| waiting.user == user.id) else {
+        return Ok(());
+    };
+    if !site.app.door.spend(&attempt).await? {
+        return Ok(());
+    }
+    browser.drop_attempt(&attempt);
+    if site.app.accounts.link_after_proof(user, &waiting.identity).await? {
+        let provider = waiting.identity.subject.provider;
+        tracing::info!(user.id = %user.id, provider.name = provider, "an identity was linked");
+    }
+    Ok(())
 }
 
 /// Where a signed-in person goes: to `next`, with the token delivered as its service wishes, or to their account.

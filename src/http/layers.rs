@@ -308,7 +308,7 @@ fn log(method: &str, route: &str, response: &Response, id: RequestId, took: Dura
     match response.extensions().get::<Error>() {
         Some(error) if status.is_server_error() => log_failure(error, id),
         Some(error) => log_refusal(error, id),
-        None if route.starts_with("/health/") => return,
+        None if route.contains("/health/") => return,
         None => {}
     }
     let (status, duration_ms) = (status.as_u16(), u64::try_from(took.as_millis()).unwrap_or(u64::MAX));

@@ -19,8 +19,12 @@ pub struct Limit {
 impl Limit {
     /// By client address; an IPv6 household is one client.
     pub fn of_client(what: &str, ip: Option<IpAddr>, rate: Rate) -> Self {
-        let ip = ip.map_or_else(|| "unknown".to_owned(), |ip| bucket(ip).to_string());
-        Self { key: format!("{what}:ip:{ip}"), rate }
+        Self { key: format!("{what}:ip:{}", Self::client(ip)), rate }
+    }
+
+    /// What a client is called in a key.
+    pub fn client(ip: Option<IpAddr>) -> String {
+        ip.map_or_else(|| "unknown".to_owned(), |ip| bucket(ip).to_string())
     }
 
     /// By account or address. The database never sees which.
@@ -39,11 +43,6 @@ impl Limit {
             Pass::Wait(wait) => Err(Error::too_many_requests(wait.try_into().unwrap_or_default())),
         }
     }
-
-    /// Takes one attempt back: it was a good one.
-    pub async fn forgive(&self, site: &Site) -> Result<(), Error> {
-        Ok(limits::forgive(site.app.store().write(), &self.key, self.rate).await?)
-    }
 }
 
 /// Counts against several limits; addresses that the file exempts are not counted.
@@ -53,6 +52,17 @@ pub async fn count_all(site: &Site, ip: Option<IpAddr>, wanted: &[Limit]) -> Res
     }
     for limit in wanted {
         limit.count(site).await?;
+    }
+    Ok(())
+}
+
+/// Takes one attempt back from each: it was a good one. What was not counted is not taken back.
+pub async fn forgive_all(site: &Site, ip: Option<IpAddr>, counted: &[Limit]) -> Result<(), Error> {
+    if ip.is_some_and(|ip| site.app.settings.rate_limit.is_exempt(ip)) {
+        return Ok(());
+    }
+    for limit in counted {
+        limits::forgive(site.app.store().write(), &limit.key, limit.rate).await?;
     }
     Ok(())
 }

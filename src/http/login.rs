@@ -15,7 +15,7 @@ use super::error::{Code, Error};
 use super::federated::Target;
 use super::fields::{Form, Query};
 use super::finish::{finish, see_other, waiting, way_back};
-use super::limit::{Limit, count_all};
+use super::limit::{Limit, count_all, forgive_all};
 use super::page::{
     Hidden, Href, LinkAccountsPage, LoginButton, LoginPage, MagicLinkForm, Methods, Notice, Page, PasswordForm,
     ServiceLink,
@@ -170,35 +170,33 @@ async fn password(
         return Err(Error::new(Code::AccessDenied).detail("Signing in with a password is switched off here."));
     }
     let rates = &site.app.settings.rate_limit;
-    let name = fields
-        .email
-        .parse::<crate::domain::email::Email>()
-        .map_or_else(|_| fields.email.clone(), |email| email.to_string());
-    let limits =
-        [Limit::of_client("login", browser.ip(), rates.login_ip), Limit::of_name("login", &name, rates.login_account)];
-    count_all(&site, browser.ip(), &limits).await?;
+    // One account is one count, whether it is called by its address or its username.
+    let account = site.app.accounts.called(&fields.email).await?;
+    let name = account.as_ref().map_or_else(|| fields.email.clone(), |user| user.id.to_string());
+    let ip = browser.ip();
+    let limits = [Limit::of_client("login", ip, rates.login_ip), Limit::of_name("login", &name, rates.login_account)];
+    count_all(&site, ip, &limits).await?;
     let way = Way { method: PASSWORD, service: next.as_ref().map(|next| next.service.as_str()) };
-    let arrived = site.app.accounts.arrive_by_password(&fields.email, &fields.password, way).await;
-    match arrived {
+    match site.app.accounts.arrive_by_password(account, &fields.password, way).await {
         Ok(Some(user)) => {
-            for limit in &limits {
-                limit.forgive(&site).await?;
-            }
+            forgive_all(&site, ip, &limits).await?;
             finish(&site, browser, &user, PASSWORD, next).await
         }
-        Ok(None) => {
-            tracing::info!("a password was refused");
-            let typed = Typed { email: fields.email, password_error: Some(WRONG.to_owned()), mail_error: None };
-            show(&site, browser, next.as_ref(), StatusCode::UNAUTHORIZED, typed).await
-        }
-        Err(AccountError::Busy) => {
-            for limit in &limits {
-                limit.forgive(&site).await?;
+        Ok(None) => refused(&site, browser, next.as_ref(), fields.email).await,
+        Err(error) => {
+            if matches!(error, AccountError::Busy) {
+                forgive_all(&site, ip, &limits).await?;
             }
-            Err(Code::Busy.into())
+            Err(error.into())
         }
-        Err(error) => Err(error.into()),
     }
+}
+
+/// The login page again, with what somebody sees whose password was not right.
+async fn refused(site: &Site, browser: Browser, next: Option<&Next>, email: String) -> Result<Response, Error> {
+    tracing::info!("a password was refused");
+    let typed = Typed { email, password_error: Some(WRONG.to_owned()), mail_error: None };
+    show(site, browser, next, StatusCode::UNAUTHORIZED, typed).await
 }
 
 /// The address is known: the person signs in with a method they already have, then both are linked.

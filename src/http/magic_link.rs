@@ -84,8 +84,14 @@ async fn ask(
     }
     let settings = &site.app.settings.login.magic_link;
     let (door, master) = (&site.app.door, &site.app.house.master);
-    let begun =
-        magic_link::begin(door, master, &email, &browser.device(), next.clone(), settings.ttl, settings.code_length);
+    let wish = magic_link::Wish {
+        email: &email,
+        browser: browser.device(),
+        next: next.clone(),
+        lasts: settings.ttl,
+        digits: settings.code_length,
+    };
+    let begun = magic_link::begin(door, master, wish);
     send(&site, &email, &begun, next.as_ref()).await?;
     browser.keep(&begun.attempt, false);
     Ok(browser.answer(see_other(&site.path("/login/check-mail"))))
@@ -93,9 +99,6 @@ async fn ask(
 
 /// Puts the letter into the outbox, if it could sign anybody in.
 async fn send(site: &Site, email: &Email, begun: &magic_link::Begun, next: Option<&Next>) -> Result<(), Error> {
-    if !site.app.accounts.is_reachable_by_mail(email).await? {
-        return Ok(());
-    }
     let service = next.and_then(|next| site.app.service(&next.service)).map(|service| service.name.clone());
     let memory =
         magic_link::memory(&begun.attempt).ok_or_else(|| Error::internal("a mailed login without its memory"))?;
@@ -109,9 +112,10 @@ async fn send(site: &Site, email: &Email, begun: &magic_link::Begun, next: Optio
         valid_until: moment(begun.attempt.expires_at),
         footer: site.app.settings.mail.footer.clone(),
     };
-    let mail = letter.to(email.clone());
+    let is_reachable = site.app.accounts.is_reachable_by_mail(email).await?;
+    let mail = Some(letter.to(email.clone())).filter(|_| is_reachable);
     let lasts = site.app.settings.mail.retry_for.min(site.app.settings.login.magic_link.ttl);
-    Ok(site.app.post(&mail, lasts).await?)
+    Ok(site.app.post(mail.as_ref(), lasts).await?)
 }
 
 /// The letter is on its way.

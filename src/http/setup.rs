@@ -67,9 +67,6 @@ async fn create(
         errors.email = Some("Somebody has an account with this address already.".into());
         return Ok(show(&site, browser, &token, &attempt, fields, errors));
     }
-    if !site.app.spend_admin_link(&attempt).await? {
-        return Err(Code::LinkGone.into());
-    }
     let mut roles = site.app.settings.login.default_roles.clone();
     roles.push(ADMIN.to_owned());
     let new = NewUser {
@@ -79,11 +76,11 @@ async fn create(
         roles,
         ..NewUser::default()
     };
-    let user = match site.app.accounts.add(new, Some(&fields.password)).await {
+    let user = match site.app.add_admin(&attempt, new, &fields.password).await {
         Err(AccountError::Store(error)) if error.is_conflict() => {
-            return Err(Error::bad_request("Somebody took this address a moment ago. Ask for another link."));
+            return Err(Error::bad_request("Somebody took this address a moment ago. Open the link again."));
         }
-        other => other?,
+        other => other?.ok_or(Code::LinkGone)?,
     };
     tracing::warn!(user.id = %user.id, "an administrator was made with an admin link");
     finish(&site, browser, &user, PASSWORD, None).await

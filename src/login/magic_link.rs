@@ -33,21 +33,29 @@ pub struct Begun {
     pub code: String,
 }
 
+/// A wish for a link.
+#[derive(Debug, Clone)]
+pub struct Wish<'a> {
+    /// Whose.
+    pub email: &'a Email,
+    /// The browser that asks: `Firefox on Linux`.
+    pub browser: String,
+    /// Where the login ends.
+    pub next: Option<Next>,
+    /// For how long the link is good.
+    pub lasts: Duration,
+    /// How long the code is; 0 for none.
+    pub digits: u32,
+}
+
 /// Begins a login by mail.
-pub fn begin(
-    door: &Door,
-    master: &Master,
-    email: &Email,
-    browser: &str,
-    next: Option<Next>,
-    lasts: Duration,
-    digits: u32,
-) -> Begun {
+pub fn begin(door: &Door, master: &Master, wish: Wish<'_>) -> Begun {
+    let Wish { email, browser, next, lasts, digits } = wish;
     let code = if digits == 0 { String::new() } else { random_digits(digits) };
     let mut attempt = door.begin(METHOD, next, lasts, serde_json::Value::Null);
     let code_mac = if code.is_empty() { String::new() } else { mac(master, &attempt, &code) };
     let asked_at = attempt.expires_at - lasts.whole_seconds();
-    let memory = Memory { email: email.clone(), code_mac, browser: browser.to_owned(), asked_at };
+    let memory = Memory { email: email.clone(), code_mac, browser, asked_at };
     attempt.memory = serde_json::to_value(memory).expect("plain JSON");
     let token = door.seal(&attempt, Carrier::Mail);
     Begun { attempt, token, code }

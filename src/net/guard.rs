@@ -49,7 +49,7 @@ fn place(address: IpAddr) -> Place {
     }
 }
 
-/// The IPv4 address that an IPv6 address stands for: mapped, compatible, NAT64, 6to4 and Teredo.
+/// The IPv4 address that an IPv6 address stands for: mapped, compatible, NAT64 and 6to4. (Teredo is special as a whole.)
 fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
     let segments = address.segments();
     let join = |high: u16, low: u16| Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low));
@@ -58,7 +58,6 @@ fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
         [0, 0, 0, 0, 0, 0, high, _] if high != 0 => Some(tail),
         [0, 0, 0, 0, 0, 0xffff, ..] | [0, 0, 0, 0, 0xffff, 0, ..] | [0x64, 0xff9b, 0, 0, 0, 0, ..] => Some(tail),
         [0x2002, high, low, ..] => Some(join(high, low)),
-        [0x2001, 0, ..] => Some(join(!segments[6], !segments[7])),
         _ => None,
     }
 }

@@ -261,6 +261,6 @@ impl Provider for GitHub {
     async fn probe(&self) -> Result<Vec<String>, ProviderError> {
         let url = Url::parse(&format!("{}/user", self.api)).expect("a path below an address");
         let answer = line::get(&self.common.out, &url, None).await?;
-        Ok(vec![format!("the API at {} is there and answers {}", self.api, answer.status().as_u16())])
+        Ok(vec![format!("the API at {} is there (status {} without a token)", self.api, answer.status().as_u16())])
     }
 }

@@ -153,6 +153,10 @@ impl Provider for OAuth2 {
 
     async fn probe(&self) -> Result<Vec<String>, ProviderError> {
         let answer = line::ask(&self.common.out, self.method.clone(), &self.userinfo, None).await?;
-        Ok(vec![format!("user info at {} is there and answers {}", self.userinfo, answer.status().as_u16())])
+        Ok(vec![format!(
+            "user info at {} is there (status {} without a token)",
+            self.userinfo,
+            answer.status().as_u16()
+        )])
     }
 }

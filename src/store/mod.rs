@@ -48,9 +48,6 @@ pub enum StoreError {
     /// Its schema is older than this program, and `auto_migrate` is off.
     #[error("the database schema is behind by {0} steps; run `countersign migrate up`")]
     Behind(usize),
-    /// Another server is migrating it for too long.
-    #[error("another process has been migrating the database for a minute")]
-    MigrationBusy,
 }
 
 impl StoreError {
@@ -58,6 +55,13 @@ impl StoreError {
     pub fn is_conflict(&self) -> bool {
         matches!(self, Self::Database(error) if matches!(error.sql_err(), Some(sea_orm::SqlErr::UniqueConstraintViolation(_))))
     }
+}
+
+/// One step of the schema.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    pub name: String,
+    pub is_applied: bool,
 }
 
 /// Number of the advisory lock that keeps two processes from migrating at once: "countersg" would not fit.
@@ -121,6 +125,20 @@ impl Store {
     pub async fn pending_migrations(&self) -> Result<Vec<String>, StoreError> {
         let pending = Migrator::get_pending_migrations(&self.write).await?;
         Ok(pending.iter().map(|step| step.name().to_owned()).collect())
+    }
+
+    /// All steps of the schema, oldest first; nothing is changed.
+    pub async fn steps(&self) -> Result<Vec<Step>, StoreError> {
+        let pending = Migrator::get_pending_migrations_read_only(&self.read).await?;
+        let is_pending = |name: &String| pending.iter().any(|step| step.name() == name);
+        let names = Migrator::migrations().into_iter().map(|step| step.name().to_owned());
+        Ok(names.map(|name| Step { is_applied: !is_pending(&name), name }).collect())
+    }
+
+    /// The steps of a database that is not there yet.
+    pub fn all_steps() -> Vec<Step> {
+        let names = Migrator::migrations().into_iter().map(|step| step.name().to_owned());
+        names.map(|name| Step { name, is_applied: false }).collect()
     }
 
     /// Brings the schema up to date; of several processes one does it and the others wait.

@@ -69,14 +69,29 @@ pub async fn put(
     Entity::insert(row).exec_without_returning(conn).await.map(|_| ())
 }
 
-/// Takes up to `limit` due parcels, oldest first. Nobody else gets them until the lease is over.
+/// Letters and tellings travel apart, so that a slow receiver of the one does not hold up the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lane {
+    /// The channel [`MAIL`].
+    Letters,
+    /// All other channels.
+    Tellings,
+}
+
+/// Takes up to `limit` due parcels of the lane, oldest first. Nobody else gets them until the lease is over.
 pub async fn claim(
     conn: &impl ConnectionTrait,
+    lane: Lane,
     now: OffsetDateTime,
     limit: u64,
     lease: Duration,
 ) -> Result<Vec<Parcel>, DbErr> {
+    let in_lane = match lane {
+        Lane::Letters => Column::Channel.eq(MAIL),
+        Lane::Tellings => Column::Channel.ne(MAIL),
+    };
     let due = Entity::find()
+        .filter(in_lane)
         .filter(Column::DueAt.lte(now.unix_timestamp()))
         .order_by_asc(Column::DueAt)
         .order_by_asc(Column::Id)

@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use aws_lc_rs::digest;
 use base64::Engine as _;
@@ -38,9 +40,18 @@ pub const SIGNED_IN: &str = "signed_in";
 #[derive(Clone)]
 pub struct Sessions {
     store: Store,
-    absolute: Duration,
-    idle: Duration,
-    max_per_user: u64,
+    lifetimes: Arc<ArcSwap<Lifetimes>>,
+}
+
+/// How long sessions live, and how many; a reload puts others in place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lifetimes {
+    /// The hard end, from the sign-in.
+    pub absolute: Duration,
+    /// Without use.
+    pub idle: Duration,
+    /// Of one user, the last used; older ones end.
+    pub max_per_user: u32,
 }
 
 impl fmt::Debug for Sessions {
@@ -50,9 +61,9 @@ impl fmt::Debug for Sessions {
 }
 
 impl Sessions {
-    /// Sessions that live at most `absolute`, and `idle` without use; of one user the `max_per_user` last used.
-    pub fn new(store: Store, absolute: Duration, idle: Duration, max_per_user: u32) -> Self {
-        Self { store, absolute, idle, max_per_user: max_per_user.into() }
+    /// Sessions with these lifetimes.
+    pub fn new(store: Store, lifetimes: Arc<ArcSwap<Lifetimes>>) -> Self {
+        Self { store, lifetimes }
     }
 
     /// A new row under a new name: whatever cookie the browser brought, it does not name this session.
@@ -64,6 +75,7 @@ impl Sessions {
             .and_then(|value| SignedIn::deserialize(value).ok())
             .ok_or_else(|| StoreError::Corrupt("a session is only made by a sign-in".into()))?;
         let now = self.store.now();
+        let lifetimes = self.lifetimes.load();
         let row = session::ActiveModel {
             id: Set(signed_in.session.0),
             token_hash: Set(hash(record.id)),
@@ -72,7 +84,7 @@ impl Sessions {
             data: Set(data_of(record)?),
             created_at: Set(now),
             seen_at: Set(now),
-            expires_at: Set(now + self.absolute.whole_seconds()),
+            expires_at: Set(now + lifetimes.absolute.whole_seconds()),
             ended_at: Set(None),
             user_agent: Set(signed_in.user_agent),
             ip: Set(signed_in.ip),
@@ -86,7 +98,7 @@ impl Sessions {
             .filter(session::Column::EndedAt.is_null())
             .order_by_desc(session::Column::SeenAt)
             .order_by_desc(session::Column::Id)
-            .offset(self.max_per_user)
+            .offset(u64::from(lifetimes.max_per_user))
             .limit(1000)
             .into_tuple()
             .all(&db)
@@ -103,7 +115,7 @@ impl Sessions {
             .filter(session::Column::TokenHash.eq(hash(id)))
             .filter(session::Column::EndedAt.is_null())
             .filter(session::Column::ExpiresAt.gt(now))
-            .filter(session::Column::SeenAt.gt(now - self.idle.whole_seconds()))
+            .filter(session::Column::SeenAt.gt(now - self.lifetimes.load().idle.whole_seconds()))
             .one(self.store.read())
             .await?;
         let Some(row) = row else { return Ok(None) };
@@ -127,20 +139,20 @@ impl Sessions {
 #[async_trait]
 impl SessionStore for Sessions {
     async fn create(&self, record: &mut Record) -> session_store::Result<()> {
-        self.insert(record).await.map_err(failed)
+        self.insert(record).await.map_err(|error| failed(&error))
     }
 
     async fn save(&self, record: &Record) -> session_store::Result<()> {
-        self.update(record).await.map_err(failed)
+        self.update(record).await.map_err(|error| failed(&error))
     }
 
     async fn load(&self, id: &Id) -> session_store::Result<Option<Record>> {
-        self.find(*id).await.map_err(failed)
+        self.find(*id).await.map_err(|error| failed(&error))
     }
 
     async fn delete(&self, id: &Id) -> session_store::Result<()> {
         let ended = end_where(self.store.write(), session::Column::TokenHash.eq(hash(*id)), self.store.now()).await;
-        ended.map(|_| ()).map_err(failed)
+        ended.map(|_| ()).map_err(|error| failed(&error))
     }
 }
 
@@ -231,7 +243,7 @@ fn data_of(record: &Record) -> Result<String, StoreError> {
     serde_json::to_string(&record.data).map_err(|_| StoreError::Corrupt("a session's data is not JSON".into()))
 }
 
-fn failed(error: StoreError) -> session_store::Error {
-    tracing::error!(error = &error as &dyn std::error::Error, "the session store failed");
+fn failed(error: &StoreError) -> session_store::Error {
+    tracing::error!(error = error as &dyn std::error::Error, "the session store failed");
     session_store::Error::Backend(error.to_string())
 }

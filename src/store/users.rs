@@ -27,6 +27,7 @@ pub struct NewUser {
 
 /// One linked identity, for lists.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_field_names, reason = "it is when it was linked")]
 pub struct Linked {
     pub subject: Subject,
     pub linked_at: OffsetDateTime,

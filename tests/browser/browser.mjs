@@ -85,6 +85,16 @@ async function emulateRefusal(page, more = {}) {
   await page.goto(back.href);
 }
 
+/** Does something before the browser sends a request to an address of this pattern, be it by a redirect. */
+export async function beforeRequest(page, urlPattern, work) {
+  const tap = await page.context().newCDPSession(page);
+  tap.on('Fetch.requestPaused', async ({ requestId }) => {
+    await work();
+    await tap.send('Fetch.continueRequest', { requestId });
+  });
+  await tap.send('Fetch.enable', { patterns: [{ urlPattern }] });
+}
+
 /** The reference that every error page carries. */
 export async function reference(page) {
   const text = await page.locator('body').innerText();

@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { Countersign, service } from '../oracle/stage/countersign.mjs';
-import { freePort, Stage } from '../oracle/stage/index.mjs';
+import { freePort, Stage, until } from '../oracle/stage/index.mjs';
 import { ADA, callbacks, github, google, oidc, sections } from '../oracle/stage/upstreams.mjs';
-import { application, arrived, Browser, choose, reference, refuse, toLogin } from './browser.mjs';
+import { application, arrived, beforeRequest, Browser, choose, reference, refuse, toLogin } from './browser.mjs';
 
 const UPSTREAMS = { google, github, corp: oidc };
 /** The same person at each upstream, and somebody only this upstream knows. */
@@ -90,9 +90,21 @@ for (const id of Object.keys(UPSTREAMS)) {
       assert.equal((await signIn(await browser.person(), scene, id, SAME[id])).id, known.id);
     });
 
-    test('a refusal is a page with a reference and a way on', async () => {
+    test('a refusal on the way to a service leads back there without a token', async () => {
       const page = await browser.person();
       await toLogin(page, scene.server, scene.app.next);
+      await page.click(`#idp-${id}`);
+
+      await refuse[id](page);
+
+      await page.waitForURL(scene.app.next);
+      await page.goto(`${scene.server.origin}/account`);
+      assert.equal(new URL(page.url()).pathname, '/login');
+    });
+
+    test('a refusal on the way to nowhere is a page with a reference and a way on', async () => {
+      const page = await browser.person();
+      await page.goto(`${scene.server.origin}/login`);
       await page.click(`#idp-${id}`);
 
       await refuse[id](page);
@@ -109,10 +121,7 @@ for (const id of Object.keys(UPSTREAMS)) {
       const page = await browser.person();
       await toLogin(page, falling.server, falling.app.next);
       await page.click(`#idp-${id}`);
-      await page.route((url) => url.origin === falling.server.origin && url.pathname.endsWith('/callback'), async (route) => {
-        await falling.upstreams[id].stop();
-        await route.continue();
-      });
+      await beforeRequest(page, `${falling.server.origin}/login/${id}/callback*`, () => falling.upstreams[id].stop());
 
       await choose[id](page, OWN[id]).catch(() => {});
 
@@ -143,6 +152,9 @@ describe('an upstream that is down from the start', () => {
       assert.equal(new URL(page.url()).origin, server.origin);
       assert.ok(await reference(page), await page.content());
       assert.ok((await signIn(await browser.person(), { server, app }, 'github', 'grace')).id);
+      await UPSTREAMS[id](own, callbacks(server.origin)[id], Number(new URL(nobody.url).port));
+      const { id: user } = await until(`${id} is back`, async () => signIn(await browser.person(), { server, app }, id, OWN[id]));
+      assert.ok(user);
     });
   }
 });

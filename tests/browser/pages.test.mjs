@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Countersign, PEOPLE, service } from '../oracle/stage/countersign.mjs';
-import { BINARY, freePort, Stage, until } from '../oracle/stage/index.mjs';
+import { freePort, Stage, until } from '../oracle/stage/index.mjs';
 import { MailServer, read } from '../oracle/stage/mail.mjs';
 import { ADA, callbacks, github, google, oidc, sections } from '../oracle/stage/upstreams.mjs';
 import { application, Browser, choose, isTooWide, picture, toLogin, violations } from './browser.mjs';
@@ -138,17 +138,13 @@ ${service('wiki', app.next)}`, { port });
 
 describe('pages of dev mode without a file', () => {
   const own = new Stage();
-  const origin = 'http://localhost:8383';
+  let origin;
   let setup;
 
   before(async () => {
-    const folder = await own.folder();
-    const server = own.start(BINARY, ['serve'], { cwd: folder, env: { PATH: process.env.PATH, HOME: folder } });
-    await until('the server answers', async () => {
-      if (server.isGone) throw Object.assign(new Error(server.output), { isFinal: true });
-      return (await fetch(`${origin}/health/ready`)).ok;
-    });
-    setup = /http:\/\/localhost:8383\/setup\/\S+/.exec(server.output)[0];
+    const server = await Countersign.devMode(own);
+    ({ origin } = server);
+    setup = /Admin link\s+(\S+)/.exec(server.process.output)[1];
   });
   after(() => own.close());
 

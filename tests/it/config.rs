@@ -18,12 +18,6 @@ fn mistakes(parsed: &Parsed) -> Vec<String> {
     parsed.report.mistakes().iter().map(|mistake| format!("{} {}", mistake.code, mistake.message)).collect()
 }
 
-/// Whether to write what the tests expect, for a person to read, instead of comparing with it.
-#[expect(clippy::disallowed_methods, reason = "this is a switch of the tests, not configuration")]
-fn rewrite() -> bool {
-    std::env::var("UPDATE_GOLDEN").is_ok()
-}
-
 fn corpus() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/config")
 }
@@ -53,7 +47,7 @@ fn every_broken_file_is_answered_as_it_was_when_somebody_last_read_the_answer() 
     for path in files {
         let answer = broken(&path).report.render(Format::Human(false)).replace(&prefix, "");
         let golden = path.with_extension("txt");
-        if rewrite() {
+        if super::rewrite() {
             std::fs::write(&golden, &answer).unwrap();
         }
         if std::fs::read_to_string(&golden).unwrap_or_default() != answer {

@@ -4,15 +4,27 @@
 mod auth_api;
 mod config;
 mod counters;
+mod domain;
+mod doors;
 mod extension;
 mod keys;
+mod layers;
+mod linking;
 mod logging;
 mod mail;
 mod net;
+mod openapi;
 mod pages;
+mod passwords;
 mod permission;
 mod provider;
 mod schema;
 mod server;
 mod sessions;
 mod stage;
+
+/// Whether to write what the tests expect, for a person to read, instead of comparing with it.
+#[expect(clippy::disallowed_methods, reason = "this is a switch of the tests, not configuration")]
+fn rewrite() -> bool {
+    std::env::var("UPDATE_GOLDEN").is_ok()
+}

@@ -73,9 +73,6 @@ fn routes(gate: Arc<Notify>) -> Router {
     let pages = Router::new()
         .route("/page", get(async || Err::<(), _>(Error::new(Code::LoginStale))))
         .layer(axum::middleware::map_response(face::page(Arc::new(draw))));
-    let oauth = Router::new()
-        .route("/oauth", get(async || Err::<(), _>(Error::new(Code::InvalidClient).detail("no \"such\" client"))))
-        .layer(axum::middleware::map_response(face::oauth));
     Router::new()
         .route("/", get(async || "home"))
         .route("/own", get(async || ([("content-security-policy", "default-src 'self'"), ("server", "x/1")], "own")))
@@ -95,7 +92,7 @@ fn routes(gate: Arc<Notify>) -> Router {
             }),
         )
         .merge(pages)
-        .merge(oauth)
+        .route("/client", get(async || Err::<(), _>(Error::new(Code::InvalidClient))))
 }
 
 fn panic_now() -> &'static str {
@@ -514,15 +511,15 @@ async fn an_error_has_the_face_of_its_area() {
     let house = House::plain().await;
 
     let page = house.get("/page").await;
-    let oauth = house.get("/oauth").await;
+    let problem = house.get("/client").await;
 
     assert_eq!(status(&page), 400);
     let reference = header(&page, "x-request-id").unwrap();
     assert!(page.contains(&format!("<h1>This login cannot be continued</h1><p>{reference}")));
-    assert_eq!(status(&oauth), 401);
-    assert_eq!(header(&oauth, "www-authenticate"), Some("Basic"));
-    assert_eq!(header(&oauth, "content-type"), Some("application/json"));
-    assert!(oauth.ends_with(r#"{"error":"invalid_client","error_description":"no ?such? client"}"#));
+    assert_eq!(status(&problem), 401);
+    assert_eq!(header(&problem, "www-authenticate"), Some("Basic realm=\"countersign\""));
+    assert_eq!(header(&problem, "content-type"), Some("application/problem+json"));
+    assert!(problem.contains(r#""code":"CS-H024""#));
 }
 
 #[tokio::test]

@@ -36,6 +36,7 @@ ${service('code', `${NEXT}/code`, `next_delivery = "code"\nclient_secret = "${CA
 [extensions.crm]
 kind = "webhook"
 url = "http://127.0.0.1:9/hook"
+allow_private = true
 secret = "whsec_${CANARIES['webhook secret']}"
 events = ["user.created", "user.login", "user.logout"]
 `, { log: 'trace', env: { CANARY_MASTER_KEY: CANARIES['master key'] } });
@@ -52,7 +53,12 @@ events = ["user.created", "user.login", "user.logout"]
     seen['login token'] = delivered(visitor.url).jwt;
     seen['service token'] = (await server.api('/auth/authorize?service=wiki', { token: seen['login token'] })).body.token;
     await server.api(`/auth/check?jwt=${seen['login token']}`);
-    visitor.cookies.split('; ').forEach((cookie, at) => { seen[`cookie ${at}`] = cookie.slice(cookie.indexOf('=') + 1); });
+    for (const cookie of visitor.cookies.split('; ')) {
+      const [name, ...value] = cookie.split('=');
+      // This one says `password`, the name of the method used last.
+      if (!name.endsWith('-last')) seen[`cookie ${name}`] = value.join('=');
+    }
+    assert.ok(seen['cookie countersign-session'], visitor.cookies);
   });
 
   await t.test('a mailed link and its code', async () => {
@@ -101,8 +107,7 @@ events = ["user.created", "user.login", "user.logout"]
 
   await server.process.stop();
   const log = server.process.output;
-  assert.match(log, /"TRACE"|"trace"/i, 'the log is at trace level');
-  assert.ok(log.split('\n').length > 50, 'the log is not empty');
+  for (const line of ['a password was refused', 'signed in', 'a login at a provider failed', 'answered']) assert.match(log, new RegExp(line));
   const leaks = [];
   for (const [what, secret] of Object.entries(seen)) {
     assert.ok(secret?.length > 5, `${what} was seen`);

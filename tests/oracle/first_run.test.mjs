@@ -3,46 +3,29 @@ import assert from 'node:assert/strict';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { BINARY, run, Stage, until } from './stage/index.mjs';
+import { Countersign } from './stage/countersign.mjs';
+import { Stage } from './stage/index.mjs';
 import { Visitor } from './stage/visitor.mjs';
 
-/** Dev mode without a file always stands here. */
-const ORIGIN = 'http://localhost:8383';
-
 test('one command in an empty folder leads to a signed-in admin', async (t) => {
-  const stage = Stage.for(t);
-  const folder = await stage.folder();
-  const env = { PATH: process.env.PATH, HOME: folder };
-  const options = { cwd: folder, env };
-  const server = { origin: ORIGIN, process: stage.start(BINARY, [], options) };
-  await until('the server answers', async () => {
-    if (server.process.isGone) throw Object.assign(new Error(server.process.output), { isFinal: true });
-    return (await fetch(`${ORIGIN}/health/ready`)).ok;
-  });
+  const server = await Countersign.devMode(Stage.for(t));
+  const { origin } = server;
   const printed = server.process.output.split('\n').filter((line) => !line.startsWith('{')).join('\n');
   const line = (name) => new RegExp(`^\\s*${name}\\s+(\\S+)`, 'm').exec(printed)?.[1] ?? assert.fail(`no ${name} in\n${printed}`);
 
   await t.test('the printed lines name every place, in at most twelve lines and without colours', () => {
-    assert.equal(line('Sign in'), `${ORIGIN}/login`);
-    assert.equal(line('Demo app'), `${ORIGIN}/demo`);
-    assert.ok(line('Admin link').startsWith(`${ORIGIN}/setup/`));
-    assert.equal(line('Mail sink'), `${ORIGIN}/dev/mail`);
+    assert.equal(line('Sign in'), `${origin}/login`);
+    assert.equal(line('Demo app'), `${origin}/demo`);
+    assert.ok(line('Admin link').startsWith(`${origin}/setup/`));
+    assert.equal(line('Mail sink'), `${origin}/dev/mail`);
     assert.ok(printed.trim().split('\n').length <= 12, printed);
     assert.doesNotMatch(printed, /\u001b\[/);
   });
 
   await t.test('what it keeps is readable by its owner only', async () => {
-    const data = join(folder, 'countersign-data');
+    const data = join(server.folder, 'countersign-data');
     assert.equal((await stat(join(data, 'master.key'))).mode & 0o777, 0o600);
     assert.ok((await readdir(data)).some((name) => name.endsWith('.db')));
-  });
-
-  await t.test('the login page says that there is no administrator yet', async () => {
-    const visitor = new Visitor(server);
-    await visitor.go(line('Sign in'));
-    assert.equal(visitor.status, 200);
-    assert.match(visitor.html, /no administrator/i);
-    assert.match(visitor.html, /countersign admin link/);
   });
 
   await t.test('a wrong set-up link is refused', async () => {
@@ -67,7 +50,7 @@ test('one command in an empty folder leads to a signed-in admin', async (t) => {
   });
 
   await t.test('the admin is an admin and may sign in again', async () => {
-    const users = JSON.parse(await run(BINARY, ['user', 'list', '--json'], options));
+    const users = JSON.parse(await server.command(['user', 'list', '--json']));
     const admin = users.find((user) => JSON.stringify(user).includes('root@example.org'));
     assert.ok(admin.roles.includes('admin'), JSON.stringify(admin));
 
@@ -80,24 +63,43 @@ test('one command in an empty folder leads to a signed-in admin', async (t) => {
   await t.test('the demo shows a token to whoever signs in', async () => {
     const visitor = new Visitor(server);
     await visitor.go(line('Demo app'));
-    assert.equal(visitor.status, 200, visitor.html);
+    await visitor.press('demo-start');
+    await visitor.press('idp-people');
+    await visitor.press('dev-person-0');
+    assert.equal(visitor.url, line('Demo app'));
+    assert.match(visitor.html, /eyJ[\w-]+\.[\w-]+\.[\w-]+/);
+    assert.match(visitor.html, /demo:write/);
   });
 });
 
 test('a second start finds the same keys and people', async (t) => {
   const stage = Stage.for(t);
   const folder = await stage.folder();
-  const options = { cwd: folder, env: { PATH: process.env.PATH, HOME: folder } };
   const keys = [];
   for (let start = 0; start < 2; start += 1) {
-    const server = stage.start(BINARY, ['serve'], options);
-    await until('the server answers', async () => {
-      if (server.isGone) throw Object.assign(new Error(server.output), { isFinal: true });
-      return (await fetch(`${ORIGIN}/health/ready`)).ok;
-    });
-    keys.push((await (await fetch(`${ORIGIN}/.well-known/jwks.json`)).json()).keys.map(({ kid }) => kid).sort());
-    await server.stop();
-    assert.equal(await server.exit, 0, server.output);
+    const server = await Countersign.devMode(stage, folder);
+    keys.push((await server.api('/.well-known/jwks.json')).body.keys.map(({ kid }) => kid).sort());
+    await server.process.stop();
+    assert.equal(await server.process.exit, 0, server.process.output);
   }
   assert.deepEqual(keys[0], keys[1]);
+});
+
+test('a server without an administrator says so, and prints the link, until there is one', async (t) => {
+  const stage = Stage.for(t);
+  const server = await Countersign.start(stage, '');
+  const visitor = new Visitor(server);
+  await visitor.go('/login');
+  assert.equal(visitor.status, 200);
+  assert.match(visitor.html, /no administrator/i);
+  assert.match(visitor.html, /countersign admin link/);
+
+  const link = /Admin link\s+(\S+)/.exec(server.process.output)?.[1] ?? assert.fail(server.process.output);
+  await visitor.go(link);
+  await visitor.press('setup-submit', { email: 'root@example.org', name: 'Root', password: 'correct horse battery staple' });
+  assert.equal(new URL(visitor.url).pathname, '/account', visitor.html);
+
+  const other = new Visitor(server);
+  await other.go('/login');
+  assert.doesNotMatch(other.html, /no administrator/i);
 });

@@ -46,6 +46,7 @@ test('an event not yet delivered survives kill -9 and arrives with the same id',
 [extensions.crm]
 kind = "webhook"
 url = "http://127.0.0.1:${receiver.port}/hook"
+allow_private = true
 secret = "whsec_${KEY}"
 events = ["user.created", "user.login", "user.logout"]
 `);
@@ -78,6 +79,7 @@ test('a logout is told', async (t) => {
 [extensions.crm]
 kind = "webhook"
 url = "http://127.0.0.1:${receiver.port}/hook"
+allow_private = true
 secret = "whsec_${KEY}"
 events = ["user.logout"]
 `);

@@ -25,6 +25,14 @@ pub fn answer(body: &impl Serialize) -> Response {
     response
 }
 
+/// `/auth/check`.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[serde(untagged)]
+pub enum Checked<'a> {
+    In(SignedIn<'a>),
+    Out(NotSignedIn),
+}
+
 /// `/auth/check` of a live session.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct SignedIn<'a> {
@@ -66,7 +74,7 @@ impl<'a> SignedIn<'a> {
 
 /// `/auth/check` otherwise.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
-pub struct Checked {
+pub struct NotSignedIn {
     pub authenticated: bool,
     /// Every provider, in file order.
     #[serde(serialize_with = "as_map")]
@@ -87,16 +95,25 @@ fn as_map<S: Serializer>(pairs: &[(String, Offered)], to: S) -> Result<S::Ok, S:
     to.collect_map(pairs.iter().map(|(id, offered)| (id, offered)))
 }
 
+/// `/auth/authorize`.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[serde(untagged)]
+pub enum Authorized<'a> {
+    Yes(Granted<'a>),
+    No(NoPermissions),
+}
+
 /// `/auth/authorize` without a token, a service, or a live session: exactly `{"permissions":{}}`.
 #[derive(Debug, Default, Serialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct NoPermissions {
     #[schema(value_type = std::collections::HashMap<String, bool>)]
     permissions: Permissions,
 }
 
-/// `/auth/authorize`.
+/// `/auth/authorize` of somebody who may use the service.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
-pub struct Authorized<'a> {
+pub struct Granted<'a> {
     pub token: String,
     #[schema(value_type = String)]
     pub userid: UserId,

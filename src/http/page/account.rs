@@ -159,20 +159,7 @@ impl SetupErrors {
     }
 }
 
-/// The first administrator exists.
-#[derive(Debug, Clone, Template)]
-#[template(path = "setup_done.html")]
-pub struct SetupDonePage {
-    /// What all pages share.
-    pub shell: Arc<Shell>,
-    /// Whose account it is.
-    pub email: String,
-    /// Where they go on: the account if they are signed in now, else the login.
-    pub go_on: Href,
-}
-
 impl Page for AccountPage {}
 impl Page for LogoutPage {}
 impl Page for SignedOutPage {}
 impl Page for SetupPage {}
-impl Page for SetupDonePage {}

@@ -8,7 +8,7 @@ use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
 use crate::store::entity;
-use crate::store::outbox::{Outcome, claim, pause, put, settle};
+use crate::store::outbox::{Lane, Outcome, claim, pause, put, settle};
 
 const LEASE: Duration = Duration::seconds(90);
 
@@ -39,8 +39,8 @@ async fn a_parcel_is_taken_once_and_gone_when_it_arrived() {
     let conn = open(&directory).await;
     let id = put_one(&conn, Duration::HOUR).await;
 
-    let claimed = claim(&conn, noon(), 10, LEASE).await.unwrap();
-    let second = claim(&conn, noon(), 10, LEASE).await.unwrap();
+    let claimed = claim(&conn, Lane::Tellings, noon(), 10, LEASE).await.unwrap();
+    let second = claim(&conn, Lane::Tellings, noon(), 10, LEASE).await.unwrap();
     assert_eq!(claimed.len(), 1);
     assert_eq!((claimed[0].id, claimed[0].channel.as_str(), claimed[0].tries), (id, "extension:crm", 0));
     assert!(second.is_empty());
@@ -73,7 +73,9 @@ async fn two_takers_never_hold_the_same_parcel() {
     let take = |conn: DatabaseConnection| async move {
         let mut taken = Vec::new();
         for _ in 0..20 {
-            taken.extend(claim(&conn, noon(), 7, LEASE).await.unwrap().into_iter().map(|parcel| parcel.id));
+            taken.extend(
+                claim(&conn, Lane::Tellings, noon(), 7, LEASE).await.unwrap().into_iter().map(|parcel| parcel.id),
+            );
         }
         taken
     };
@@ -89,12 +91,12 @@ async fn a_parcel_whose_taker_died_is_due_again_after_a_restart() {
     let directory = tempfile::tempdir().unwrap();
     let conn = open(&directory).await;
     let id = put_one(&conn, Duration::HOUR).await;
-    claim(&conn, noon(), 10, LEASE).await.unwrap();
+    claim(&conn, Lane::Tellings, noon(), 10, LEASE).await.unwrap();
     conn.close().await.unwrap();
 
     let conn = open(&directory).await;
-    assert!(claim(&conn, noon() + LEASE - Duration::SECOND, 10, LEASE).await.unwrap().is_empty());
-    let claimed = claim(&conn, noon() + LEASE, 10, LEASE).await.unwrap();
+    assert!(claim(&conn, Lane::Tellings, noon() + LEASE - Duration::SECOND, 10, LEASE).await.unwrap().is_empty());
+    let claimed = claim(&conn, Lane::Tellings, noon() + LEASE, 10, LEASE).await.unwrap();
 
     assert_eq!(claimed[0].id, id);
 }
@@ -107,11 +109,11 @@ async fn a_parcel_that_was_not_taken_waits_longer_each_time() {
     let mut now = noon();
 
     for (tries, seconds) in [(0, 5), (1, 10), (2, 20), (3, 40)] {
-        let claimed = claim(&conn, now, 10, LEASE).await.unwrap();
+        let claimed = claim(&conn, Lane::Tellings, now, 10, LEASE).await.unwrap();
         assert_eq!(claimed[0].tries, tries);
         assert!(settle(&conn, &claimed[0], &Outcome::Failed("503".into()), now).await.unwrap());
         now += Duration::seconds(seconds);
-        assert!(claim(&conn, now - Duration::SECOND, 10, LEASE).await.unwrap().is_empty());
+        assert!(claim(&conn, Lane::Tellings, now - Duration::SECOND, 10, LEASE).await.unwrap().is_empty());
     }
 }
 
@@ -131,7 +133,7 @@ async fn a_parcel_is_given_up_when_the_next_try_would_be_too_late() {
     let conn = open(&directory).await;
     for (retry_for, is_kept) in [(4, false), (0, false), (5, true)] {
         put_one(&conn, Duration::seconds(retry_for)).await;
-        let claimed = claim(&conn, noon(), 10, LEASE).await.unwrap();
+        let claimed = claim(&conn, Lane::Tellings, noon(), 10, LEASE).await.unwrap();
 
         let kept = settle(&conn, &claimed[0], &Outcome::Failed("503".into()), noon()).await.unwrap();
 
@@ -145,7 +147,7 @@ async fn a_parcel_nobody_can_take_goes_at_once() {
     let directory = tempfile::tempdir().unwrap();
     let conn = open(&directory).await;
     put_one(&conn, Duration::HOUR).await;
-    let claimed = claim(&conn, noon(), 10, LEASE).await.unwrap();
+    let claimed = claim(&conn, Lane::Tellings, noon(), 10, LEASE).await.unwrap();
 
     assert!(!settle(&conn, &claimed[0], &Outcome::Hopeless, noon()).await.unwrap());
 
@@ -157,12 +159,12 @@ async fn who_lost_the_lease_changes_nothing() {
     let directory = tempfile::tempdir().unwrap();
     let conn = open(&directory).await;
     put_one(&conn, Duration::HOUR).await;
-    let slow = claim(&conn, noon(), 10, LEASE).await.unwrap();
+    let slow = claim(&conn, Lane::Tellings, noon(), 10, LEASE).await.unwrap();
     let later = noon() + LEASE + Duration::SECOND;
-    let quick = claim(&conn, later, 10, LEASE).await.unwrap();
+    let quick = claim(&conn, Lane::Tellings, later, 10, LEASE).await.unwrap();
     assert_eq!(quick.len(), 1);
 
     settle(&conn, &slow[0], &Outcome::Failed("late".into()), later).await.unwrap();
 
-    assert!(claim(&conn, later + Duration::seconds(30), 10, LEASE).await.unwrap().is_empty());
+    assert!(claim(&conn, Lane::Tellings, later + Duration::seconds(30), 10, LEASE).await.unwrap().is_empty());
 }

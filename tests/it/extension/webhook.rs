@@ -23,7 +23,7 @@ use crate::extension::{Delivery, Event, EventKind, Extension, KINDS};
 use crate::it::permission::{ada, tools};
 use crate::it::stage::clock::ManualClock;
 use crate::plugin::Registry;
-use crate::store::outbox::{Outcome, claim, put, settle};
+use crate::store::outbox::{Lane, Outcome, claim, put, settle};
 
 const SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
 
@@ -174,7 +174,7 @@ async fn an_event_reaches_every_listener_through_the_outbox_however_often_one_fa
 
     let mut outcomes = Vec::new();
     for pause in [5, 10, 0] {
-        let parcels = claim(&conn, clock.now(), 10, LEASE).await.unwrap();
+        let parcels = claim(&conn, Lane::Tellings, clock.now(), 10, LEASE).await.unwrap();
         let mut under_way = send_off(&extensions, parcels, |_, sealed| Some(sealed.as_bytes().to_vec()));
         while let Some(landed) = under_way.join_next().await {
             let (parcel, outcome) = landed.unwrap();
@@ -194,7 +194,7 @@ async fn an_event_reaches_every_listener_through_the_outbox_however_often_one_fa
             ("extension:log".into(), 0, true),
         ]
     );
-    assert!(claim(&conn, clock.now() + Duration::days(30), 10, LEASE).await.unwrap().is_empty());
+    assert!(claim(&conn, Lane::Tellings, clock.now() + Duration::days(30), 10, LEASE).await.unwrap().is_empty());
     let told = told.lock().unwrap();
     assert!(told.iter().all(|(headers, body)| headers["webhook-id"] == told[0].0["webhook-id"] && *body == told[0].1));
 }
@@ -209,7 +209,7 @@ async fn a_parcel_without_a_taker_or_that_cannot_be_opened_is_hopeless() {
     for channel in ["extension:gone", "extension:log"] {
         put(&conn, uuid::Uuid::now_v7(), channel, "?".into(), noon(), noon()).await.unwrap();
     }
-    let parcels = claim(&conn, noon(), 10, LEASE).await.unwrap();
+    let parcels = claim(&conn, Lane::Tellings, noon(), 10, LEASE).await.unwrap();
     assert_eq!(parcels.len(), 2);
 
     let outcomes = send_off(&extensions, parcels, |_, _| None).join_all().await;

@@ -29,6 +29,7 @@ use crate::http::server::Readiness;
 use crate::http::site::{Running, Site};
 use crate::mail::Mail;
 use crate::mail::sink::Sink;
+use crate::store::outbox::Lane;
 use crate::store::sessions::Sessions;
 
 pub use browser::Browser;
@@ -155,9 +156,7 @@ impl House {
             .unwrap_or_else(|report| panic!("{}", report.render(config::Format::Human(false))));
         let Opened { app, sink } = boot::open(loaded, world.clone()).await.unwrap();
         let sink = sink.unwrap();
-        let session = &app.settings.session;
-        let sessions =
-            Sessions::new(app.store().clone(), session.absolute_timeout, session.idle_timeout, session.max_per_user);
+        let sessions = Sessions::new(app.store().clone(), app.house.lifetimes.clone());
         let rules = Arc::new(ArcSwap::from_pointee(Rules::of(&app.settings.server)));
         let readiness = Readiness::default();
         readiness.open();
@@ -189,7 +188,7 @@ impl House {
 
     /// Carries out what is in the outbox, and returns all letters so far, the newest first.
     pub async fn letters(&self) -> Vec<Mail> {
-        while self.app.deliver_due().await.unwrap() > 0 {}
+        while self.app.deliver_due(Lane::Letters).await.unwrap() > 0 {}
         self.sink.letters().into_iter().map(|kept| kept.mail).collect()
     }
 

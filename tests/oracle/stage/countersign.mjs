@@ -2,7 +2,7 @@
 import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { request as httpRequest } from 'node:http';
 import { basename, join } from 'node:path';
-import { BINARY, freePort, run, until } from './index.mjs';
+import { BINARY, freePort, isFree, ROOT, run, until } from './index.mjs';
 
 /** A running server, or several with one file's wishes on different ports. */
 export class Countersign {
@@ -49,6 +49,27 @@ ${typeof body === 'function' ? body(self.origin) : body}
     return self;
   }
 
+  /**
+   * The first command of a newcomer: no file, no arguments, an empty folder.
+   *
+   * On the port where dev mode always stands; where somebody stands there already, on another, by a copy of the built-in file.
+   */
+  static async devMode(stage, folder) {
+    const self = new Countersign();
+    const usual = 8383;
+    self.stage = stage;
+    self.folder = folder ?? await stage.folder();
+    self.port = await isFree(usual) ? usual : await freePort();
+    self.origin = `http://localhost:${self.port}`;
+    self.env = { PATH: process.env.PATH, HOME: self.folder };
+    if (self.port !== usual) {
+      const file = await readFile(join(ROOT, 'providers.toml'), 'utf8');
+      const moved = file.replace('# listen = ', 'listen = ').replaceAll(`:${usual}`, `:${self.port}`);
+      await writeFile(join(self.folder, 'providers.toml'), moved);
+    }
+    await self.#begin([]);
+    return self;
+  }
 
   /** Another process for the same origin, file and data, listening elsewhere; not yet started. */
   static async twinOf(other) {
@@ -67,8 +88,12 @@ ${typeof body === 'function' ? body(self.origin) : body}
   }
 
   /** Starts the process and waits until it says that it is ready. */
-  async serve() {
-    this.process = this.stage.start(BINARY, ['serve', '--config', this.config], { cwd: this.folder, env: this.env });
+  serve() {
+    return this.#begin(['serve', '--config', this.config]);
+  }
+
+  async #begin(args) {
+    this.process = this.stage.start(BINARY, args, { cwd: this.folder, env: this.env });
     await until(`${this.origin} is ready`, async () => {
       if (this.process.isGone) {
         throw Object.assign(new Error(`the server ended\n${this.process.output}`), { isFinal: true });
@@ -80,7 +105,8 @@ ${typeof body === 'function' ? body(self.origin) : body}
 
   /** One command of the command line, on the same file. */
   command(args, input) {
-    return run(BINARY, ['--config', this.config, ...args], { cwd: this.folder, env: this.env, input });
+    const file = this.config ? ['--config', this.config] : [];
+    return run(BINARY, [...file, ...args], { cwd: this.folder, env: this.env, input });
   }
 
   /** A user with a password, made as an admin makes one. */

@@ -122,6 +122,14 @@ export function freePort() {
   });
 }
 
+/** Whether nobody listens on the port at this moment. */
+export function isFree(port) {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(false)).listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+  });
+}
+
 /** Asks again and again until the answer is true; fails with the last mistake when patience ends. */
 export async function until(what, question, patience = PATIENCE_MS) {
   const end = Date.now() + patience;

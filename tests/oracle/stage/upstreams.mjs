@@ -30,7 +30,7 @@ export const CLIENT = { id: 'countersign-client', secret: 'a secret that only th
 export const ADA = 'ada@example.org';
 
 /** GitHub, with Ada, and Grace whom nobody else knows. */
-export async function github(stage, redirectUris) {
+export async function github(stage, redirectUris, port = 0) {
   const people = [
     { login: 'ada', name: 'Ada Lovelace', email: ADA },
     { login: 'grace', name: 'Grace Hopper', email: 'grace@example.org' },
@@ -43,11 +43,11 @@ export async function github(stage, redirectUris) {
       oauth_apps: [{ client_id: CLIENT.id, client_secret: CLIENT.secret, name: 'Countersign', redirect_uris: redirectUris }],
     },
   };
-  return emulator(stage, 'github', seed);
+  return emulator(stage, 'github', seed, port);
 }
 
 /** Google, with Ada, Carol of a hosted domain, and Dora whose address is unverified. */
-export async function google(stage, redirectUris) {
+export async function google(stage, redirectUris, port = 0) {
   const seed = {
     google: {
       users: [
@@ -58,20 +58,20 @@ export async function google(stage, redirectUris) {
       oauth_clients: [{ client_id: CLIENT.id, client_secret: CLIENT.secret, name: 'Countersign', redirect_uris: redirectUris }],
     },
   };
-  return emulator(stage, 'google', seed);
+  return emulator(stage, 'google', seed, port);
 }
 
-async function emulator(stage, service, seed) {
-  const upstream = await createEmulator({ service, port: 0, seed });
+async function emulator(stage, service, seed, port) {
+  const upstream = await createEmulator({ service, port, seed });
   const running = new Upstream(upstream.url, () => upstream.close());
   stage.later(() => running.stop());
   return running;
 }
 
 /** A certified OpenID provider; whoever types a login is that person, at example.org. */
-export async function oidc(stage, redirectUris) {
+export async function oidc(stage, redirectUris, wanted = 0) {
   const server = createServer();
-  const port = await new Promise((resolve) => { server.listen(0, '127.0.0.1', () => resolve(server.address().port)); });
+  const port = await new Promise((resolve) => { server.listen(wanted, '127.0.0.1', () => resolve(server.address().port)); });
   const issuer = `http://localhost:${port}`;
   const provider = quietly(() => new Provider(issuer, {
     clients: [{ client_id: CLIENT.id, client_secret: CLIENT.secret, redirect_uris: redirectUris }],

@@ -1,4 +1,5 @@
 //! Every page with texts in it that would do harm if they were more than text.
+#![expect(clippy::too_many_lines, reason = "a list of pages, each with what it may hold")]
 
 use std::sync::Arc;
 
@@ -9,8 +10,8 @@ use super::{
 use crate::http::page::{
     AccountPage, Action, CheckMailPage, CodeForm, CodePage, CurlLine, DemoPage, DemoToken, DevMailPage, DevPeoplePage,
     DevPerson, ErrorPage, Hidden, LinkAccountsPage, LoginButton, LoginPage, LogoutPage, MagicLinkForm, MagicLinkPage,
-    MailRow, Methods, Notice, OpenMail, OtherBrowser, PasswordForm, ServiceLink, SessionRow, SetupDonePage,
-    SetupErrors, SetupPage, Shell, ShownAddress, SignedOutPage, WrongHostPage,
+    MailRow, Methods, Notice, OpenMail, OtherBrowser, PasswordForm, ServiceLink, SessionRow, SetupErrors, SetupPage,
+    Shell, ShownAddress, SignedOutPage, WrongHostPage,
 };
 
 /// Texts that would do harm if they were more than text.
@@ -170,7 +171,6 @@ pub fn hostile() -> Vec<Sample> {
                 ..setup(SetupErrors::default())
             },
         ),
-        sample("setup-done", &SetupDonePage { shell: shell(), email: evil(), go_on: evil().into() }),
         sample("wrong-host", &WrongHostPage { shell: shell(), asked: evil(), ..wrong_host() }),
     ]
 }

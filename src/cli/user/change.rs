@@ -1,0 +1,105 @@
+//! What changes users. The running server sees each change with its next question to the database.
+
+use super::Add;
+use super::listed::Listed;
+use crate::account::AccountError;
+use crate::app::App;
+use crate::cli::desk::{patiently, plain};
+use crate::cli::{Desk, Failure};
+use crate::domain::email::Email;
+use crate::domain::identity::display_name;
+use crate::domain::user::{User, Username};
+use crate::store::users::{self, NewUser};
+
+/// Makes a user.
+pub async fn add(app: &App, options: Add, desk: &mut Desk) -> Result<(), Failure> {
+    let Ok(email) = options.email.parse::<Email>() else {
+        return Err(Failure::usage(format!("`{}` is not an e-mail address", plain(&options.email))));
+    };
+    let username = username(app, &options, &email).await?;
+    let mut roles = app.settings.login.default_roles.clone();
+    roles.extend(known_roles(app, options.roles)?);
+    if app.store().user_by_email(&email).await?.is_some() {
+        return Err(taken(&email));
+    }
+    let password = if options.password_stdin { Some(password(app, desk)?) } else { None };
+    let name = options.name.as_deref().and_then(display_name);
+    let new =
+        NewUser { username, name, email: Some((email.clone(), !options.unverified)), roles, ..NewUser::default() };
+    let user = match patiently("making the user", app.accounts.add(new, password.as_deref())).await {
+        Err(AccountError::Store(error)) if error.is_conflict() => return Err(taken(&email)),
+        done => done?,
+    };
+    if options.json { desk.json(&Listed::from(&user)) } else { desk.say(user.id.to_string()) }
+}
+
+fn taken(email: &Email) -> Failure {
+    Failure::new(format!("somebody has an account with the address {email} already"))
+}
+
+async fn username(app: &App, options: &Add, email: &Email) -> Result<Option<Username>, Failure> {
+    let Some(wish) = &options.username else { return Ok(Username::suggested(email.local_part())) };
+    let Some(username) = Username::new(wish) else {
+        let message =
+            format!("`{}` may not be a username: a-z, 0-9, `.`, `_` and `-`, 2 to 31 characters", plain(wish));
+        return Err(Failure::usage(message));
+    };
+    match app.store().user_by_username(wish).await? {
+        Some(_) => Err(Failure::new(format!("somebody has the username `{wish}` already"))),
+        None => Ok(Some(username)),
+    }
+}
+
+fn known_roles(app: &App, roles: Vec<String>) -> Result<Vec<String>, Failure> {
+    let known = &app.settings.roles;
+    match roles.iter().find(|role| !known.contains(role)) {
+        Some(role) => {
+            let message = format!("there is no role `{}`; there are: {}", plain(role), known.join(", "));
+            Err(Failure::usage(message))
+        }
+        None => Ok(roles),
+    }
+}
+
+fn password(app: &App, desk: &mut Desk) -> Result<String, Failure> {
+    if !app.settings.login.password.enabled {
+        return Err(Failure::usage("nobody signs in with a password here: `login.password.enabled` is false"));
+    }
+    let password = desk.secret("Password")?;
+    app.accounts.hasher().fits(&password).map_err(|unfit| Failure::usage(unfit.to_string()))?;
+    Ok(password)
+}
+
+/// Locks or unlocks.
+pub async fn set_locked(app: &App, user: &User, locked: bool, desk: &mut Desk) -> Result<(), Failure> {
+    let changed = app.accounts.set_locked(user.id, locked).await?;
+    let who = plain(&user.shown_name());
+    desk.say(match (changed, locked) {
+        (true, true) => format!("{who} is locked, and every session of theirs has ended"),
+        (true, false) => format!("{who} may sign in again"),
+        (false, true) => format!("{who} was locked already"),
+        (false, false) => format!("{who} was not locked"),
+    })
+}
+
+/// Deletes, if it is confirmed.
+pub async fn delete(app: &App, user: &User, yes: bool, desk: &mut Desk) -> Result<(), Failure> {
+    let who = format!("{} ({})", plain(&user.shown_name()), user.id);
+    if !yes {
+        return Err(Failure::unconfirmed(format!("this deletes {who} for good; say so with --yes")));
+    }
+    if !users::delete(app.store().write(), user.id).await? {
+        return Err(Failure::not_found(format!("{who} was deleted a moment ago")));
+    }
+    desk.say(format!("{who} is deleted"))
+}
+
+/// Ends all sessions of a user.
+pub async fn end_sessions(app: &App, user: &User, json: bool, desk: &mut Desk) -> Result<(), Failure> {
+    let ended = app.accounts.sign_out_everywhere(user, None).await?;
+    if json {
+        return desk.json(&serde_json::json!({ "ended": ended }));
+    }
+    let sessions = if ended == 1 { "1 session has".to_owned() } else { format!("{ended} sessions have") };
+    desk.say(format!("{sessions} ended"))
+}
