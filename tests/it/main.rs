@@ -4,9 +4,9 @@
 mod auth_api;
 mod cli;
 mod config;
+mod counters;
 mod domain;
 mod doors;
-mod counters;
 mod extension;
 mod keys;
 mod layers;

@@ -19,8 +19,7 @@ async fn is_in(browser: &mut Browser) -> bool {
 }
 
 fn sessions(house: &House) -> Sessions {
-    let settings = &house.app.settings.session;
-    Sessions::new(house.app.store().clone(), settings.absolute_timeout, settings.idle_timeout, settings.max_per_user)
+    Sessions::new(house.app.store().clone(), house.app.house.lifetimes.clone())
 }
 
 async fn rows(stage: &Stage) -> Vec<session::Model> {

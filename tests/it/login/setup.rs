@@ -34,7 +34,7 @@ async fn the_holder_becomes_an_administrator_once() {
 
     assert!(root.session_cookie().is_some());
     let user = stage.user("root@example.org").await;
-    assert!(user.has_role("admin") && user.has_role("member"));
+    assert_eq!(user.roles, ["admin", "member"]);
     assert_eq!(fills_in(&mut stage.browser(), &link, "eve@example.org").await, 410);
     assert_eq!(users(&stage).await, 1);
 }
