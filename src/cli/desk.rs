@@ -64,7 +64,7 @@ impl Desk {
         if boot::is_ephemeral(&loaded.settings) {
             return Err(Failure::usage("the database is in memory: only the server that runs knows what is in it"));
         }
-        Ok(patiently("opening the database", boot::enter(loaded, self.world.clone())).await?)
+        Ok(patiently("opening the database", Box::pin(boot::enter(loaded, self.world.clone()))).await?)
     }
 
     /// A line of the answer.

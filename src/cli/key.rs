@@ -37,7 +37,7 @@ pub struct List {
 /// The keys of which algorithm.
 #[derive(Args)]
 pub struct Which {
-    /// Only this algorithm: ES256, EdDSA or RS256.
+    /// Only this algorithm: `ES256`, `EdDSA` or `RS256`.
     #[arg(long, value_parser = algorithm)]
     alg: Option<Algorithm>,
 }

@@ -161,7 +161,7 @@ pub fn run() -> ExitCode {
 /// Runs one command at the desk, which has the files already.
 pub async fn perform(cli: Cli, desk: &mut Desk) -> Result<(), Failure> {
     match cli.command.unwrap_or(Command::Serve(serve::Options::default())) {
-        Command::Serve(options) => serve::run(&desk.files, options).await,
+        Command::Serve(options) => Box::pin(serve::run(&desk.files, options)).await,
         Command::Config(command) => config::run(command, desk),
         Command::Reload => reload::run(desk).await,
         Command::Admin(command) => admin::run(&command, desk).await,

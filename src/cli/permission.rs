@@ -9,7 +9,7 @@ use super::desk::{or_dash, patiently, plain};
 use super::user::find;
 use super::{Desk, Failure};
 use crate::app::{App, may_enter};
-use crate::domain::permission::{Decision, Permissions, Verdict};
+use crate::domain::permission::{Decision, Pattern, Permissions, Verdict};
 use crate::domain::service::Service;
 use crate::domain::user::User;
 use crate::permission::chain::{ChainError, Granted, Question, Step};
@@ -163,7 +163,7 @@ fn as_json(service: &Service, user: &User, tested: &Tested) -> Value {
             Ok(decision) => {
                 told["decision"] = verdict(decision).into();
                 told["permissions"] = json!(decision.permissions);
-                told["denied"] = decision.denied.iter().map(|pattern| pattern.as_str()).collect();
+                told["denied"] = decision.denied.iter().map(Pattern::as_str).collect();
                 told["reason"] = decision.reason.as_str().into();
                 told["message"] = decision.message.as_str().into();
             }

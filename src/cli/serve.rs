@@ -51,7 +51,7 @@ pub async fn run(files: &[PathBuf], options: Options) -> Result<(), Failure> {
     }
     let server = Server::bind(&loaded.settings.server.listen).await?;
     let is_dev = loaded.settings.server.is_dev;
-    let Opened { app, sink } = boot::open(loaded, world.clone()).await?;
+    let Opened { app, sink } = Box::pin(boot::open(loaded, world.clone())).await?;
     let sessions = Sessions::new(app.store().clone(), app.house.lifetimes.clone());
     let rules = Arc::new(ArcSwap::from_pointee(Rules::of(&app.settings.server)));
     let limits = Limits::of(&app.settings.server);

@@ -192,7 +192,7 @@ fn options(url: &str, settings: &settings::Database, connections: u32) -> Connec
     options
 }
 
-/// A level of the `log` crate, which only SQLx speaks.
+/// A level of the `log` crate, which only `SQLx` speaks.
 fn level<L: std::str::FromStr<Err: std::fmt::Debug>>(name: &str) -> L {
     name.parse().expect("there is such a level")
 }

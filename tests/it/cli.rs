@@ -117,7 +117,7 @@ impl Stage {
             is_typed: false,
             is_read: false,
         };
-        let failure = perform(cli, &mut desk).await.err().unwrap_or(Failure::said(0));
+        let failure = Box::pin(perform(cli, &mut desk)).await.err().unwrap_or(Failure::said(0));
         Left { code: failure.code, out: out.text(), aside: aside.text() + &failure.message }
     }
 }
