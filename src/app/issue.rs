@@ -43,20 +43,24 @@ impl App {
         if !may_enter(service, &live.user.roles) {
             return Err(Refusal::Denied("Your account does not have a role that this service asks for.".into()));
         }
+        if !service.accepts(&live.method) {
+            return Err(Refusal::Denied("This service asks for another way to sign in.".into()));
+        }
         let question = Question { service, user: &live.user, provider: &live.method, ip };
         let granted = match self.chain.decide(&question).await {
             Err(ChainError::Denied { message, .. }) => return Err(Refusal::Denied(message)),
             other => other?,
         };
         let token = self.service_token(service, live, &granted)?;
-        let expires_in = service.access_token_ttl.whole_seconds();
+        let now = self.now().unix_timestamp();
+        let expires_in = expiry(service, live, now) - now;
         Ok(Issued { token, user: live.user.id, permissions: granted.permissions, expires_in })
     }
 
     fn service_token(&self, service: &Service, live: &Live, granted: &Granted) -> Result<String, TokenError> {
         let now = self.now();
         let (iat, jti) = (now.unix_timestamp(), TokenId::new());
-        let exp = iat + service.access_token_ttl.whole_seconds();
+        let exp = expiry(service, live, iat);
         let ring = self.house.ring.load();
         if service.token_format == TokenFormat::Classic {
             let claims = ClassicClaims {
@@ -101,6 +105,11 @@ impl App {
         let live = Live::sample(SessionId::new(), user, self.now());
         self.service_token(service, &live, granted)
     }
+}
+
+/// When a token issued at `now` dies: with its time, or with the session it comes from.
+fn expiry(service: &Service, live: &Live, now: i64) -> i64 {
+    (now + service.access_token_ttl.whole_seconds()).min(live.expires_at.unix_timestamp())
 }
 
 /// Whether somebody with these roles may use the service at all.

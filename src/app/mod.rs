@@ -189,9 +189,7 @@ impl App {
     /// Whether people on their way to `next` may use the method.
     pub fn may_use(&self, method: &str, next: Option<&Next>) -> bool {
         let service = next.and_then(|next| self.service(&next.service));
-        service.is_none_or(|service| {
-            service.allowed_providers.is_empty() || service.allowed_providers.iter().any(|allowed| allowed == method)
-        })
+        service.is_none_or(|service| service.accepts(method))
     }
 
     /// How long sessions wait for their people.

@@ -26,15 +26,14 @@ pub struct Options {
 /// Runs the command.
 pub async fn run(options: Options, desk: &mut Desk) -> Result<(), Failure> {
     let mut request = Request::new(Vec::new());
-    match options.url {
-        Some(url) => *request.uri_mut() = url,
-        None => {
-            let server = desk.load()?.settings.server;
-            *request.uri_mut() = ready(&server)?;
-            // The listener answers for its public names only.
-            if let Some(host) = server.allowed_hosts.first() {
-                request.headers_mut().insert(HOST, HeaderValue::from_str(host)?);
-            }
+    if let Some(url) = options.url {
+        *request.uri_mut() = url;
+    } else {
+        let server = desk.load()?.settings.server;
+        *request.uri_mut() = ready(&server)?;
+        // The listener answers for its public names only.
+        if let Some(host) = server.allowed_hosts.first() {
+            request.headers_mut().insert(HOST, HeaderValue::from_str(host)?);
         }
     }
     let limits = Limits { deadline: Some(DEADLINE), allow_private: true, ..Limits::default() };

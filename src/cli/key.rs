@@ -24,6 +24,9 @@ pub enum Command {
     /// Makes and publishes the next key now; it signs when the present one's time is over.
     #[command(after_help = "Example:\n  countersign key generate --alg EdDSA")]
     Generate(Which),
+    /// Seals the keys with the present master key, so that `secrets.previous_keys` may go.
+    #[command(after_help = "Example:\n  countersign key rewrap")]
+    Rewrap,
 }
 
 /// How keys are listed.
@@ -95,6 +98,10 @@ pub async fn run(command: Command, desk: &mut Desk) -> Result<(), Failure> {
             }
             let signs_from = |_: Algorithm| now + published;
             next(&app, &options.which, signs_from, desk).await
+        }
+        Command::Rewrap => {
+            let changed = patiently("sealing", keys::rewrap(app.store().write(), &app.house.master)).await?;
+            desk.say(format!("{changed} sealed anew; earlier master keys open nothing here any more"))
         }
         Command::Generate(which) => {
             let settings = &app.settings.keys;

@@ -11,10 +11,10 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::Failure;
 use super::reload::Outcome;
 use super::source::{Source, is_terminal, world};
-use crate::app::Minted;
 use crate::app::boot::{self, Opened, World};
-use crate::config::restart_needed;
+use crate::app::{App, Minted};
 use crate::config::settings::MailTransport;
+use crate::config::{Mistake, Report, restart_needed};
 use crate::http::failure;
 use crate::http::layers::{Edge, Rules};
 use crate::http::server::{Limits, Readiness, Server, stop_signal};
@@ -46,9 +46,7 @@ pub async fn run(files: &[PathBuf], options: Options) -> Result<(), Failure> {
         loaded.settings.database.url = crate::config::Secret::new("sqlite::memory:".into());
     }
     logging::init(&loaded.settings.observability, is_terminal())?;
-    for warning in loaded.report.warnings() {
-        tracing::warn!(place = loaded.report.place(warning), code = warning.code, "{}", warning.message);
-    }
+    loaded.report.warnings().iter().for_each(|warning| warn_of(warning, &loaded.report));
     let server = Server::bind(&loaded.settings.server.listen).await?;
     let is_dev = loaded.settings.server.is_dev;
     let Opened { app, sink } = Box::pin(boot::open(loaded, world.clone())).await?;
@@ -69,8 +67,17 @@ pub async fn run(files: &[PathBuf], options: Options) -> Result<(), Failure> {
     server.serve(edge, limits, readiness, stop_signal).await;
     let app = running.now().app.clone();
     app.store().write_touched().await?;
-    let last_words = async { app.deliver_due(Lane::Letters).await.and(app.deliver_due(Lane::Tellings).await) };
-    if let Ok(delivered) = tokio::time::timeout(LAST_WORDS, last_words).await {
+    say_last_words(&app).await
+}
+
+fn warn_of(warning: &Mistake, report: &Report) {
+    tracing::warn!(place = report.place(warning), code = warning.code, "{}", warning.message);
+}
+
+/// Delivers what still can be delivered in a few seconds; the rest waits in the outbox for the next start.
+async fn say_last_words(app: &App) -> Result<(), Failure> {
+    let all = async { app.deliver_due(Lane::Letters).await.and(app.deliver_due(Lane::Tellings).await) };
+    if let Ok(delivered) = tokio::time::timeout(LAST_WORDS, all).await {
         delivered?;
     }
     tracing::info!("stopped");
@@ -102,23 +109,25 @@ async fn reload_when_told(source: Source, running: Running, rules: Arc<ArcSwap<R
     let data_dir = running.now().app.settings.server.data_dir.clone();
     while hangup.recv().await.is_some() {
         let outcome = match reload(&source, &running, &rules, &world) {
-            Ok(restart) => {
-                let restart: Vec<_> = restart.into_iter().map(str::to_owned).collect();
-                if restart.is_empty() {
-                    tracing::info!("the configuration was reloaded");
-                } else {
-                    let keys = restart.join(", ");
-                    tracing::warn!(keys, "the configuration was reloaded; these keys need a restart");
-                }
-                Outcome { mistake: None, restart }
-            }
-            Err(failure) => {
-                tracing::error!("the configuration was not reloaded, the old one stays:\n{}", failure.message);
-                Outcome { mistake: Some(failure.message), restart: Vec::new() }
-            }
+            Ok(restart) => Outcome { mistake: None, restart: restart.into_iter().map(str::to_owned).collect() },
+            Err(failure) => Outcome { mistake: Some(failure.message), restart: Vec::new() },
         };
+        note(&outcome);
         outcome.leave(&data_dir);
     }
+}
+
+fn note(outcome: &Outcome) {
+    if let Some(mistake) = &outcome.mistake {
+        tracing::error!("the configuration was not reloaded, the old one stays:\n{mistake}");
+    } else {
+        note_reload(&outcome.restart.join(", "));
+    }
+}
+
+fn note_reload(restart: &str) {
+    let restart = if restart.is_empty() { "nothing" } else { restart };
+    tracing::info!(needs_restart = restart, "the configuration was reloaded");
 }
 
 fn reload(
@@ -133,7 +142,8 @@ fn reload(
     let restart = restart_needed(old, &loaded.settings);
     loaded.settings.server.issuer = old.server.issuer.clone();
     loaded.settings.database = old.database.clone();
-    loaded.settings.session.cookie_name = old.session.cookie_name.clone();
+    loaded.settings.session.cookie_name.clone_from(&old.session.cookie_name);
+    loaded.settings.server.is_dev = old.server.is_dev;
     let sink = match loaded.settings.mail.transport {
         MailTransport::Sink => now.sink.clone(),
         _ => None,

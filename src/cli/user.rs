@@ -132,14 +132,16 @@ pub async fn run(command: Command, desk: &mut Desk) -> Result<(), Failure> {
         Command::Lock(who) => change::set_locked(&app, &find(&app, &who.who).await?, true, desk).await,
         Command::Unlock(who) => change::set_locked(&app, &find(&app, &who.who).await?, false, desk).await,
         Command::Delete(options) => change::delete(&app, &find(&app, &options.who.who).await?, options.yes, desk).await,
-        Command::Sessions(options) => {
-            let user = find(&app, &options.who.who).await?;
-            if options.end_all {
-                change::end_sessions(&app, &user, options.json, desk).await
-            } else {
-                listed::sessions(&app, &user, options.json, desk).await
-            }
-        }
+        Command::Sessions(options) => sessions(&app, &options, desk).await,
+    }
+}
+
+async fn sessions(app: &App, options: &Sessions, desk: &mut Desk) -> Result<(), Failure> {
+    let user = find(app, &options.who.who).await?;
+    if options.end_all {
+        change::end_sessions(app, &user, options.json, desk).await
+    } else {
+        listed::sessions(app, &user, options.json, desk).await
     }
 }
 

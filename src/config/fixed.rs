@@ -254,7 +254,6 @@ fn rate_limit(loader: &mut Loader) -> RateLimits {
         ("login_account", raw.login_account),
         ("mail_address", raw.mail_address),
         ("mail_ip", raw.mail_ip),
-        ("signup_ip", raw.signup_ip),
         ("token_client", raw.token_client),
     ];
     for (key, rate) in rates {
@@ -268,7 +267,6 @@ fn rate_limit(loader: &mut Loader) -> RateLimits {
         login_account: raw.login_account,
         mail_address: raw.mail_address,
         mail_ip: raw.mail_ip,
-        signup_ip: raw.signup_ip,
         token_client: raw.token_client,
         exempt: raw.exempt,
     }

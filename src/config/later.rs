@@ -62,7 +62,7 @@ const KEYS: &[(&str, &[&str])] = &[
     ),
     ("permissions.*", &["observe"]),
     ("extensions.*", &["mode"]),
-    ("rate_limit", &["store", "api_key", "ban"]),
+    ("rate_limit", &["store", "signup_ip", "api_key", "ban"]),
     ("admin", &["emails", "role", "require_mfa", "allowed_networks", "read_only_ui"]),
     ("observability", &["metrics_listen", "otlp_endpoint", "otlp_sample", "error_details"]),
     ("theme", &["logo_dark", "favicon", "radius", "background", "css", "texts", "footer_links"]),

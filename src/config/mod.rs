@@ -103,6 +103,7 @@ pub struct World<'a> {
     pub overrides: Vec<(String, String)>,
 }
 
+#[cfg(test)]
 impl World<'static> {
     /// An empty environment.
     pub fn none() -> Self {

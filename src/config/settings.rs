@@ -223,7 +223,6 @@ pub struct RateLimits {
     pub login_account: Rate,
     pub mail_address: Rate,
     pub mail_ip: Rate,
-    pub signup_ip: Rate,
     pub token_client: Rate,
     pub exempt: Vec<IpNet>,
 }

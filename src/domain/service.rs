@@ -43,6 +43,13 @@ pub struct Service {
     pub client_secret_hash: Option<[u8; 32]>,
 }
 
+impl Service {
+    /// Whether people who came in by this method, or the provider of this id, may use the service.
+    pub fn accepts(&self, method: &str) -> bool {
+        self.allowed_providers.is_empty() || self.allowed_providers.iter().any(|allowed| allowed == method)
+    }
+}
+
 /// How a finished sign-in comes back to `next`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize, serde::Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]

@@ -13,11 +13,11 @@ use serde::Deserialize;
 
 use super::browser::{Browser, device};
 use super::error::{Code, Error};
-use super::fields::Form;
+use super::fields::{Form, Query};
 use super::finish::see_other;
 use super::login::has_admin;
 use super::page::{
-    AccountPage, Hidden, Href, LogoutPage, Moment, Page, ServiceLink, SessionRow, ShownAddress, SignedOutPage,
+    AccountPage, Hidden, Href, LogoutPage, Moment, Notice, Page, ServiceLink, SessionRow, ShownAddress, SignedOutPage,
 };
 use super::site::{Running, Site};
 use crate::app::may_enter;
@@ -40,7 +40,13 @@ async fn home(site: Site, browser: Browser) -> Result<Response, Error> {
     Ok(see_other(&site.path(to)))
 }
 
-async fn account(site: Site, browser: Browser) -> Result<Response, Error> {
+#[derive(Deserialize)]
+struct News {
+    /// The provider that was linked just now.
+    connected: Option<String>,
+}
+
+async fn account(site: Site, browser: Browser, Query(news): Query<News>) -> Result<Response, Error> {
     let Some(live) = browser.visitor().await? else { return Ok(see_other(&site.path("/login"))) };
     let idle = site.app.settings.session.idle_timeout;
     let sessions = site.app.store().sessions_of(live.user.id, idle).await?;
@@ -52,11 +58,15 @@ async fn account(site: Site, browser: Browser) -> Result<Response, Error> {
         is_this: session.id == live.id,
     });
     let user = &live.user;
+    let connected =
+        news.connected.and_then(|id| site.app.providers.get(&id).map(|provider| provider.button().name.clone()));
+    let notice = connected
+        .map(|name| Notice::success(format!("{name} is connected: from now on you can sign in with it, too.")));
     let services =
         site.app.settings.services.iter().filter(|service| service.enabled && may_enter(service, &user.roles));
     let page = AccountPage {
         shell: Arc::clone(&site.shell),
-        notice: None,
+        notice,
         name: user.shown_name(),
         username: user.username.clone(),
         address: user
@@ -182,7 +192,7 @@ struct Done {
     everywhere: Option<String>,
 }
 
-async fn signed_out(site: Site, super::fields::Query(done): super::fields::Query<Done>) -> Response {
+async fn signed_out(site: Site, Query(done): Query<Done>) -> Response {
     let page = SignedOutPage {
         shell: Arc::clone(&site.shell),
         everywhere: done.everywhere.is_some(),

@@ -21,6 +21,7 @@ macro_rules! codes {
 
         impl Code {
             /// All of them, in the order of the table.
+            #[cfg(test)]
             pub const ALL: &[Code] = &[$(Code::$name,)+];
 
             /// The HTTP status.

@@ -23,7 +23,7 @@ pub fn router() -> Router<Running> {
     Router::new()
         .route("/login/{provider}", get(start))
         .route("/login/{provider}/callback", get(callback).head(no_callback).post(posted_callback))
-        .route("/auth/oauth_callback", get(classic_callback).head(no_callback).post(posted_classic_callback))
+        .route("/auth/oauth_callback", get(classic_callback).head(no_callback))
 }
 
 /// Where a sign-in is to end.
@@ -114,14 +114,6 @@ async fn posted_callback(
 
 async fn classic_callback(site: Site, browser: Browser, Query(answer): Query<Answer>) -> Result<Response, Error> {
     come_back(site, browser, None, By::Get, answer).await
-}
-
-async fn posted_classic_callback(
-    State(running): State<Running>,
-    browser: Browser,
-    Form(answer): Form<Answer>,
-) -> Result<Response, Error> {
-    come_back(running.now(), browser, None, By::Post, answer).await
 }
 
 fn check_method(provider: &dyn Provider, by: By) -> Result<(), Error> {

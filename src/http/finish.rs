@@ -67,7 +67,7 @@ pub async fn finish(
     method: &str,
     next: Option<Next>,
 ) -> Result<Response, Error> {
-    link_waiting(site, &mut browser, user).await?;
+    let connected = link_waiting(site, &mut browser, user).await?;
     let session = SessionId::new();
     let signed_in = SignedIn {
         session,
@@ -80,24 +80,28 @@ pub async fn finish(
     browser.remember("last", method, LAST_METHOD);
     tracing::info!(user.id = %user.id, login.method = method, "signed in");
     let ends = site.app.now() + site.app.settings.session.absolute_timeout;
-    let to = way_back(site, user.id, session, ends, next.as_ref())?;
+    let mut to = way_back(site, user.id, session, ends, next.as_ref())?;
+    if let (Some(id), None) = (connected, next) {
+        to = format!("{to}?connected={id}");
+    }
     Ok(browser.answer(see_other(&to)))
 }
 
-/// Links the identity that waits for this user, if one does.
-async fn link_waiting(site: &Site, browser: &mut Browser, user: &User) -> Result<(), Error> {
+/// Links the identity that waits for this user, if one does; the id of its provider.
+async fn link_waiting(site: &Site, browser: &mut Browser, user: &User) -> Result<Option<String>, Error> {
     let Some((attempt, waiting)) = waiting(browser).filter(|(_, waiting)| waiting.user == user.id) else {
-        return Ok(());
+        return Ok(None);
     };
     if !site.app.door.spend(&attempt).await? {
-        return Ok(());
+        return Ok(None);
     }
     browser.drop_attempt(&attempt);
     if site.app.accounts.link_after_proof(user, &waiting.identity).await? {
         let provider = waiting.identity.subject.provider;
         tracing::info!(user.id = %user.id, provider.name = provider, "an identity was linked");
+        return Ok(Some(provider));
     }
-    Ok(())
+    Ok(None)
 }
 
 /// Where a signed-in person goes: to `next`, with the token delivered as its service wishes, or to their account.

@@ -27,6 +27,7 @@ pub mod wire;
 
 use axum::Router;
 use axum::middleware::map_response;
+use axum::routing::get;
 use tower_sessions::cookie::SameSite;
 use tower_sessions::{Expiry, SessionManagerLayer};
 
@@ -59,6 +60,9 @@ pub fn router(running: &Running, sessions: Sessions, readiness: Readiness) -> Ro
         pages.merge(auth::router(running, session)).merge(well_known::router(readiness)).with_state(running.clone());
     match site.shell.base.as_str() {
         "" => all,
-        base => Router::new().nest(base, all),
+        base => {
+            let home = site.path("/login");
+            Router::new().route(&format!("{base}/"), get(async move || finish::see_other(&home))).nest(base, all)
+        }
     }
 }

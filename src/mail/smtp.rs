@@ -106,16 +106,6 @@ impl Smtp {
         Ok(Self { transport: transport.build(), from, reply_to, timeout: relay.timeout, clock })
     }
 
-    /// Whether the station is there and lets us in.
-    pub async fn probe(&self) -> Result<(), MailError> {
-        match tokio::time::timeout(self.timeout, self.transport.test_connection()).await {
-            Ok(Ok(true)) => Ok(()),
-            Ok(Ok(false)) => Err(MailError::Later("it did not answer".into())),
-            Ok(Err(error)) => Err(verdict(&error)),
-            Err(_) => Err(late()),
-        }
-    }
-
     fn written(&self, mail: &Mail) -> Result<Message, MailError> {
         if mail.subject.contains(char::is_control) {
             return Err(MailError::Refused("the subject is not one line".into()));

@@ -3,7 +3,6 @@
 use std::future::Future;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use moka::future::Cache;
 use serde_json::Value;
@@ -48,8 +47,6 @@ pub struct Memory {
     /// Questions under way. Nothing is ever stored here: every flight ends as an "error" that carries the outcome to all who wait.
     flights: Cache<Key, ()>,
     hasher: RandomState,
-    /// Grows when somebody's answers are dropped; an answer that was asked for before is not remembered.
-    drops: AtomicU64,
 }
 
 impl Memory {
@@ -59,9 +56,8 @@ impl Memory {
         let answers = Cache::builder()
             .max_capacity(MOST_BYTES)
             .weigher(move |_: &Key, kept: &Remembered| weight(&kept.decision).max(each))
-            .support_invalidation_closures()
             .build();
-        Self { answers, flights: Cache::new(MOST_ANSWERS), hasher: RandomState::new(), drops: AtomicU64::new(0) }
+        Self { answers, flights: Cache::new(MOST_ANSWERS), hasher: RandomState::new() }
     }
 
     /// The key of a question to a provider.
@@ -94,10 +90,9 @@ impl Memory {
             if let Some(fresh) = self.fresh(key, clock.now()).await {
                 return Err::<(), Outcome>(Ok(fresh));
             }
-            let drops = self.drops.load(Ordering::SeqCst);
             let outcome = ask.await.map(Arc::new);
             if let Ok(decision) = &outcome {
-                self.remember(key, policy, clock.now(), decision, drops).await;
+                self.remember(key, policy, clock.now(), decision).await;
             }
             Err(outcome)
         };
@@ -118,35 +113,18 @@ impl Memory {
         self.fresh(key, now).await.is_some()
     }
 
-    /// Drops every answer about the user, those under way included.
-    pub fn drop_user(&self, user: UserId) {
-        self.drops.fetch_add(1, Ordering::SeqCst);
-        self.answers
-            .invalidate_entries_if(move |key, _| key.user == user)
-            .expect("the cache was built with support for it");
-    }
-
     async fn fresh(&self, key: &Key, now: OffsetDateTime) -> Option<Arc<Decision>> {
         let kept = self.answers.get(key).await?;
         (now < kept.fresh_until).then_some(kept.decision)
     }
 
-    async fn remember(
-        &self,
-        key: &Key,
-        policy: &ProviderPolicy,
-        now: OffsetDateTime,
-        decision: &Arc<Decision>,
-        drops: u64,
-    ) {
+    async fn remember(&self, key: &Key, policy: &ProviderPolicy, now: OffsetDateTime, decision: &Arc<Decision>) {
         let kept = Remembered {
             decision: Arc::clone(decision),
             answered_at: now,
             fresh_until: now + lifetime(policy, decision),
         };
-        if self.drops.load(Ordering::SeqCst) == drops {
-            self.answers.insert(key.clone(), kept).await;
-        }
+        self.answers.insert(key.clone(), kept).await;
     }
 }
 

@@ -12,7 +12,6 @@ use super::cache::Memory;
 use super::guard::Guard;
 use super::{Ask, OnError, PermissionError, PermissionProvider};
 use crate::clock::Clock;
-use crate::domain::id::UserId;
 use crate::domain::permission::{Decision, Merged, Permissions, Verdict};
 use crate::domain::service::Service;
 use crate::domain::user::User;
@@ -108,11 +107,6 @@ impl Default for ChainState {
 }
 
 impl ChainState {
-    /// Drops every remembered answer about the user.
-    pub fn drop_user(&self, user: UserId) {
-        self.memory.drop_user(user);
-    }
-
     /// The guards of these providers; those of providers that are gone, or written differently now, are forgotten.
     fn guards(&self, wanted: &[(String, u64)]) -> Vec<Arc<Guard>> {
         let mut guards = self.guards.lock().unwrap_or_else(PoisonError::into_inner);
@@ -142,11 +136,6 @@ impl Chain {
         let links =
             providers.into_iter().zip(guards).map(|((id, provider), guard)| Link { id, provider, guard }).collect();
         Self { links, state, clock }
-    }
-
-    /// What outlives a reload.
-    pub fn state(&self) -> &Arc<ChainState> {
-        &self.state
     }
 
     /// Runs the service's providers in order. No provider is an empty set, not an error.

@@ -4,8 +4,9 @@
 //! write-ahead index (SQLite file format, "WAL-Index Format") changes with every commit of every process. On
 //! PostgreSQL each question is asked anew, so that an end on one replica is the end on all.
 
+use std::collections::HashMap;
 use std::fs::File;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -89,7 +90,12 @@ impl Cache {
 
     fn version(&self) -> Option<Version> {
         let mut header = [0; HEADER];
-        self.index.as_ref()?.read_exact_at(&mut header, 0).ok()?;
+        let index = self.index.as_ref()?;
+        // An index that was taken away says nothing any more.
+        if index.metadata().ok()?.nlink() == 0 {
+            return None;
+        }
+        index.read_exact_at(&mut header, 0).ok()?;
         Some(header)
     }
 }
@@ -155,8 +161,20 @@ impl Store {
         if touched.is_empty() {
             return Ok(());
         }
+        let written = self.write_seen(&touched).await;
+        if written.is_err() {
+            // Next time, then: whoever is using a session must not run out of it because the database was away.
+            let mut waiting = self.touched.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            for (id, at) in touched {
+                waiting.entry(id).or_insert(at);
+            }
+        }
+        written
+    }
+
+    async fn write_seen(&self, touched: &HashMap<SessionId, i64>) -> Result<(), StoreError> {
         let latest = touched.values().copied().max().unwrap_or_default();
-        let ids: Vec<_> = touched.into_keys().map(|id| id.0).collect();
+        let ids: Vec<_> = touched.keys().map(|id| id.0).collect();
         for chunk in ids.chunks(500) {
             session::Entity::update_many()
                 .col_expr(session::Column::SeenAt, sea_orm::sea_query::Expr::value(latest))

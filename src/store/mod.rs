@@ -185,8 +185,8 @@ fn options(url: &str, settings: &settings::Database, connections: u32) -> Connec
         });
     if url.starts_with("postgres") {
         options.idle_timeout(std(settings.idle_timeout)).statement_timeout(std(settings.statement_timeout));
-    } else if connections == 1 {
-        // The one in-memory connection is the database.
+    } else {
+        // The one in-memory connection is the database, and the last of a file's connections takes its index along.
         options.idle_timeout(None).max_lifetime(None);
     }
     options

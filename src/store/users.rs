@@ -285,16 +285,6 @@ pub async fn set_username(
     }
 }
 
-/// Sets the roles.
-pub async fn set_roles(db: &impl ConnectionTrait, id: UserId, roles: &[String], now: i64) -> Result<(), StoreError> {
-    user::Entity::update_many()
-        .col_expr(user::Column::Roles, Expr::value(list(roles)))
-        .filter(user::Column::Id.eq(id.0))
-        .exec(db)
-        .await?;
-    changed(db, id, now).await
-}
-
 /// Locks or unlocks; `false` if it was so already, or there is no such user.
 pub async fn set_locked(db: &impl ConnectionTrait, id: UserId, locked: bool, now: i64) -> Result<bool, StoreError> {
     let was = if locked { user::Column::LockedAt.is_null() } else { user::Column::LockedAt.is_not_null() };

@@ -13,14 +13,14 @@ use crate::store::limits::{self, Pass};
 use crate::store::{Store, spent};
 
 /// One database and two processes.
-struct Two {
+struct Pair {
     _place: Empty,
     clock: Arc<ManualClock>,
     one: Store,
     two: Store,
 }
 
-impl Two {
+impl Pair {
     async fn open() -> Self {
         let (place, clock) = (Empty::new().await, Arc::new(ManualClock::new()));
         let one = Store::connect(&place.settings, clock.clone()).await.unwrap();
@@ -44,7 +44,7 @@ fn rate(limit: u32, per: Duration, burst: u32) -> Rate {
 
 #[tokio::test]
 async fn a_burst_is_free_and_then_one_by_one() {
-    let two = Two::open().await;
+    let two = Pair::open().await;
     let rate = rate(2, Duration::minutes(1), 3);
 
     for _ in 0..3 {
@@ -69,7 +69,7 @@ async fn who_waits_as_long_as_told_may_go_on() {
     for rate in
         [rate(7, Duration::seconds(10), 1), rate(1, Duration::seconds(1), 1), rate(600, Duration::minutes(1), 1)]
     {
-        let two = Two::open().await;
+        let two = Pair::open().await;
         while two.count(rate).await == Pass::Free {}
         let Pass::Wait(wait) = two.count(rate).await else { panic!() };
         two.clock.advance(wait);
@@ -79,7 +79,7 @@ async fn who_waits_as_long_as_told_may_go_on() {
 
 #[tokio::test]
 async fn a_refused_attempt_costs_nothing() {
-    let two = Two::open().await;
+    let two = Pair::open().await;
     let rate = rate(1, Duration::minutes(1), 1);
     assert_eq!(two.count(rate).await, Pass::Free);
     for _ in 0..10 {
@@ -91,7 +91,7 @@ async fn a_refused_attempt_costs_nothing() {
 
 #[tokio::test]
 async fn a_forgiven_attempt_is_free_again_and_no_credit_grows_from_it() {
-    let two = Two::open().await;
+    let two = Pair::open().await;
     let rate = rate(1, Duration::minutes(1), 2);
     for _ in 0..20 {
         assert_eq!(two.count(rate).await, Pass::Free);
@@ -105,7 +105,7 @@ async fn a_forgiven_attempt_is_free_again_and_no_credit_grows_from_it() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_processes_count_together_exactly() {
-    let two = Two::open().await;
+    let two = Pair::open().await;
     let (rate, now) = (rate(5, Duration::hours(1), 5), two.now());
 
     let tries = (0..40).map(|number| {
@@ -121,7 +121,7 @@ async fn two_processes_count_together_exactly() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_value_is_spent_once_whoever_comes() {
-    let two = Two::open().await;
+    let two = Pair::open().await;
     let until = two.now() + 60;
 
     let tries = (0..40).map(|number| {
@@ -139,7 +139,7 @@ async fn a_value_is_spent_once_whoever_comes() {
 
 #[tokio::test]
 async fn a_spent_value_is_not_forgotten_before_its_time() {
-    let two = Two::open().await;
+    let two = Pair::open().await;
     assert!(spent::spend(two.one.write(), "value", two.now() + 60).await.unwrap());
 
     two.clock.advance(Duration::seconds(60));

@@ -1,5 +1,6 @@
 //! What the house does, seen from outside its parts: one binary, real parts, a clock that is turned by hand.
 #![allow(clippy::unwrap_used, reason = "a test that cannot set up has failed")]
+#![allow(clippy::items_after_statements, clippy::too_many_lines, reason = "a test is one story, told in order")]
 
 mod auth_api;
 mod cli;

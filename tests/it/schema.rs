@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use migration::{Migrator, MigratorTrait as _};
-use sea_orm::{ColumnTrait as _, EntityName as _, IdenStatic as _};
+use sea_orm::{ColumnTrait as _, IdenStatic as _};
 use sea_orm::{ConnectionTrait as _, DatabaseConnection, DbBackend, EntityTrait, Iterable, Statement};
 
 use super::stage::clock::ManualClock;

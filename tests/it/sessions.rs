@@ -243,9 +243,7 @@ async fn what_another_process_changes_is_seen_by_the_next_request() {
     };
     for round in 0..5 {
         let role = format!("role-{round}");
-        crate::store::users::set_roles(twin.app.store().write(), user, std::slice::from_ref(&role), stage.now())
-            .await
-            .unwrap();
+        super::stage::set_roles(twin.app.store(), user, &[&role]).await;
         assert_eq!(roles().await, serde_json::json!([role]));
     }
 }

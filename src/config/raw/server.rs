@@ -229,8 +229,6 @@ pub struct RateLimit {
     pub mail_address: Rate,
     /// Mails asked for by one client address.
     pub mail_ip: Rate,
-    /// New accounts from one client address.
-    pub signup_ip: Rate,
     /// Token requests of one service.
     pub token_client: Rate,
     /// Addresses no limit counts for.
@@ -245,7 +243,6 @@ impl Default for RateLimit {
             login_account: rate(10, minutes(15), 5),
             mail_address: rate(5, hours(1), 3),
             mail_ip: rate(20, hours(1), 5),
-            signup_ip: rate(10, hours(1), 3),
             token_client: rate(600, minutes(1), 200),
             exempt: Vec::new(),
         }

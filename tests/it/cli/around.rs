@@ -132,10 +132,8 @@ async fn a_reload_without_a_server_says_so() {
 /// A program that is called like ours, says how the reload went, and ends.
 async fn pretend(stage: &Stage, outcome: &str) -> std::process::Child {
     let program = stage.folder.path().join("countersign");
-    let text = format!(
-        "#!/bin/sh\ntrap 'echo $OUTCOME > countersign.reload; exit' HUP\necho $$ > countersign.pid\n\
-         while :; do sleep 0.02; done\n"
-    );
+    let text = "#!/bin/sh\ntrap 'echo $OUTCOME > countersign.reload; exit' HUP\necho $$ > countersign.pid\n\
+         while :; do sleep 0.02; done\n";
     std::fs::create_dir_all(stage.data()).unwrap();
     std::fs::write(&program, text).unwrap();
     std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();

@@ -12,6 +12,7 @@ use crate::domain::id::SessionId;
 use crate::domain::linking::LinkPolicy::{Ask, Never, VerifiedEmail};
 use crate::domain::user::User;
 use crate::it::stage::clock::ManualClock;
+use crate::it::stage::set_roles;
 use crate::store::sessions::{Lifetimes, SIGNED_IN, Sessions, SignedIn};
 use crate::store::users::{self, NewUser};
 
@@ -203,7 +204,7 @@ async fn a_subject_is_somebody_else_in_another_case_realm_or_provider() {
 async fn who_is_deleted_comes_back_as_somebody_new() {
     let house = House::open("").await;
     let ada = house.enter(&bare("ada")).await;
-    users::set_roles(house.app.store().write(), ada.id, &["admin".into()], 0).await.unwrap();
+    set_roles(house.app.store(), ada.id, &["admin"]).await;
     assert!(users::delete(house.app.store().write(), ada.id).await.unwrap());
 
     let again = house.enter(&bare("ada")).await;

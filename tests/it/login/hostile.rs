@@ -36,15 +36,15 @@ async fn a_state_is_good_once_and_only_as_it_was_made() {
     ada.open("/login/sso").await;
     let back = yes(&ada);
     let thief = ada.clone();
-    let state = crate::it::stage::request::query_of(&back, "state").unwrap();
+    let given = crate::it::stage::request::query_of(&back, "state").unwrap();
     for odd in
-        [String::new(), state[..20].to_owned(), format!("{state}x"), state.to_lowercase() + "A", "x".repeat(4000)]
+        [String::new(), given[..20].to_owned(), format!("{given}x"), given.to_lowercase() + "A", "x".repeat(4000)]
     {
         is_refused(&stage, &mut ada, &format!("/login/sso/callback?code=c&state={odd}")).await;
     }
     is_refused(&stage, &mut ada, "/login/sso/callback?code=c").await;
     is_refused(&stage, &mut ada, "/login/sso/callback").await;
-    is_refused(&stage, &mut ada, &format!("{back}&state={state}")).await;
+    is_refused(&stage, &mut ada, &format!("{back}&state={given}")).await;
     is_refused(&stage, &mut ada, &format!("{back}&code=other")).await;
 
     assert_eq!(ada.open(&back).await.at, "/account");
@@ -115,10 +115,10 @@ async fn an_attempt_of_another_kind_is_no_way_back() {
     let mut ada = stage.browser();
     ada.open("/login").await.fill_in("#magic-link-email", "ada@example.org").press("#magic-link-submit").await;
     let cookie = ada.cookies.iter().find(|(name, _)| name.contains("-login-")).unwrap().1.clone();
-    let state = cookie.split('.').next().unwrap();
+    let given = cookie.split('.').next().unwrap();
 
-    is_refused(&stage, &mut ada, &format!("/login/sso/callback?code=c&state={state}")).await;
-    let path = format!("/auth/oauth_callback?code=c&state={state}");
+    is_refused(&stage, &mut ada, &format!("/login/sso/callback?code=c&state={given}")).await;
+    let path = format!("/auth/oauth_callback?code=c&state={given}");
     assert!((400..500).contains(&ada.step_to(&path).await.status()));
     assert!(ada.session_cookie().is_none());
 }

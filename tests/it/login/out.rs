@@ -128,9 +128,8 @@ async fn every_page_is_kept_from_frames_scripts_and_caches() {
         for browser in [&mut ada, &mut stranger] {
             browser.open(path).await;
             let reply = &browser.last;
-            if !reply.header("content-type").unwrap_or_default().starts_with("text/html") {
-                panic!("{path} is no page: {} {:?}", reply.status, reply.header("content-type"));
-            }
+            let kind = reply.header("content-type").unwrap_or_default().to_owned();
+            assert!(kind.starts_with("text/html"), "{path} is no page: {} {kind}", reply.status);
             let policy = reply.header("content-security-policy").unwrap();
             for part in ["default-src 'none'", "base-uri 'none'", "frame-ancestors 'none'"] {
                 assert!(policy.contains(part), "{path}: {policy}");

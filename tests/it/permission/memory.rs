@@ -142,46 +142,6 @@ async fn a_reload_keeps_what_is_remembered_of_unchanged_providers() {
     assert_eq!(after.calls(), 0);
 }
 
-#[tokio::test]
-async fn one_persons_answers_can_be_dropped() {
-    let (clock, state) = stage();
-    let provider = Scripted::new(policy(), Act::Say(allow(&["wiki:read"])));
-    let chain = chain(&clock, &state, from_ref(&provider));
-    let (user, other, wiki) = (ada(), ada(), service("wiki", &["a"]));
-    chain.decide(&question(&wiki, &user)).await.unwrap();
-    chain.decide(&question(&wiki, &other)).await.unwrap();
-
-    state.drop_user(user.id);
-
-    chain.decide(&question(&wiki, &other)).await.unwrap();
-    assert_eq!(provider.calls(), 2);
-    chain.decide(&question(&wiki, &user)).await.unwrap();
-    assert_eq!(provider.calls(), 3);
-}
-
-#[tokio::test]
-async fn an_answer_that_was_asked_for_before_a_drop_is_not_remembered() {
-    let (clock, state) = stage();
-    let gate = Arc::new(Semaphore::new(0));
-    let provider = Scripted::new(policy(), Act::Await(Arc::clone(&gate), allow(&["wiki:read"])));
-    let chain = Arc::new(chain(&clock, &state, from_ref(&provider)));
-    let user = ada();
-    let asked = tokio::spawn({
-        let (chain, user) = (Arc::clone(&chain), user.clone());
-        async move { chain.decide(&question(&service("wiki", &["a"]), &user)).await.unwrap() }
-    });
-    while provider.calls() == 0 {
-        tokio::task::yield_now().await;
-    }
-
-    state.drop_user(user.id);
-    gate.add_permits(10);
-    asked.await.unwrap();
-    chain.decide(&question(&service("wiki", &["a"]), &user)).await.unwrap();
-
-    assert_eq!(provider.calls(), 2);
-}
-
 /// Asks the same question fifty times at once, and lets the provider answer when all of them wait.
 async fn fifty_at_once(policy: ProviderPolicy) -> (usize, Vec<Result<Granted, ChainError>>) {
     let (clock, state) = stage();

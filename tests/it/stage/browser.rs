@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use url::Url;
 
+use super::House;
 use super::html::{self, Way};
 use super::request::{Ask, Reply, query_of};
-use super::{House, ORIGIN};
 use crate::http::layers::Edge;
 
 /// A browser. A clone is another browser with the same cookies: a thief's.
@@ -84,11 +84,6 @@ impl Browser {
     pub fn fill_in(&mut self, id: &str, text: &str) -> &mut Self {
         self.typed.push((id.trim_start_matches('#').to_owned(), text.to_owned()));
         self
-    }
-
-    /// Checks the radio button or box with this id.
-    pub fn choose(&mut self, id: &str) -> &mut Self {
-        self.fill_in(id, "")
     }
 
     /// Presses the button, or follows the link, with this id, and follows redirects.
@@ -240,9 +235,4 @@ impl Browser {
             }
         }
     }
-}
-
-/// Whether the browser stands on a page of ours.
-pub fn is_ours(at: &str) -> bool {
-    at.starts_with('/') || at.starts_with(ORIGIN)
 }

@@ -1,6 +1,5 @@
 //! Databases: a fresh one for each stage, with keys that were made once.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use sea_orm::{ConnectionTrait as _, Database, DatabaseConnection, EntityTrait as _, IntoActiveModel as _};
@@ -34,7 +33,7 @@ pub struct Place {
     dir: TempDir,
     url: String,
     master: &'static str,
-    postgres: Option<Postgres>,
+    _postgres: Option<Postgres>,
 }
 
 /// A database on a server; it goes when this goes.
@@ -50,7 +49,7 @@ impl Place {
         let dir = tempfile::tempdir().unwrap();
         let Some(server) = server() else {
             std::fs::write(dir.path().join("stage.db"), &template.sqlite).unwrap();
-            return Self { dir, url: "sqlite:stage.db".into(), master: &template.master, postgres: None };
+            return Self { dir, url: "sqlite:stage.db".into(), master: &template.master, _postgres: None };
         };
         let name = format!("countersign_{}", uuid::Uuid::now_v7().simple());
         run_on(&server, &format!("create database {name}")).await;
@@ -63,7 +62,7 @@ impl Place {
         let keys = template.keys.iter().cloned().map(signing_key::Model::into_active_model);
         signing_key::Entity::insert_many(keys).exec_without_returning(store.write()).await.unwrap();
         store.write().clone().close().await.unwrap();
-        Self { dir, url, master: &template.master, postgres: Some(postgres) }
+        Self { dir, url, master: &template.master, _postgres: Some(postgres) }
     }
 
     /// What the file does not say itself.
@@ -75,14 +74,6 @@ impl Place {
             ("COUNTERSIGN__SECRETS__MASTER_KEY", self.master),
         ];
         all.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
-    }
-
-    pub fn is_postgres(&self) -> bool {
-        self.postgres.is_some()
-    }
-
-    pub fn file(&self) -> Option<PathBuf> {
-        (!self.is_postgres()).then(|| self.dir.path().join("stage.db"))
     }
 }
 

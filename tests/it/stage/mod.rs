@@ -102,11 +102,6 @@ impl Stage {
         House::open(&self.text, &self.place, self.house.world.clone()).await
     }
 
-    /// Another process on the same database, with these keys in its file.
-    pub async fn twin_with(&self, keys: &str) -> House {
-        House::open(&script::with(&self.text, keys), &self.place, self.house.world.clone()).await
-    }
-
     /// Reads the file again, with these keys in it.
     pub fn reload(&self, keys: &str) -> Result<(), Box<Report>> {
         let loaded = load(&script::with(&self.text, keys), &self.place, &self.house.world)?;
@@ -137,16 +132,6 @@ impl Stage {
         script.claims["email_verified"] = true.into();
         script.claims["iat"] = now.into();
         script.claims["exp"] = (now + 300).into();
-    }
-
-    /// Whether this stage stands on PostgreSQL.
-    pub fn is_on_postgres(&self) -> bool {
-        self.place.is_postgres()
-    }
-
-    /// The SQLite file; `None` on PostgreSQL.
-    pub fn file(&self) -> Option<std::path::PathBuf> {
-        self.place.file()
     }
 }
 
@@ -219,4 +204,20 @@ fn load(text: &str, place: &Place, world: &World) -> Result<Loaded, Box<Report>>
     let mut loaded = boot::load(vec![Input::text("providers.toml", text)], &env, world)?;
     loaded.settings.mail.transport = MailTransport::Sink;
     Ok(loaded)
+}
+
+/// Gives a user these roles, as an administrator of a later day would.
+pub async fn set_roles(store: &crate::store::Store, user: UserId, roles: &[&str]) {
+    use sea_orm::sea_query::{Expr, ExprTrait as _};
+    use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _};
+
+    use crate::store::entity::user::{Column, Entity};
+
+    Entity::update_many()
+        .col_expr(Column::Roles, Expr::value(serde_json::json!(roles).to_string()))
+        .col_expr(Column::Version, Expr::col(Column::Version).add(1))
+        .filter(Column::Id.eq(user.0))
+        .exec(store.write())
+        .await
+        .unwrap();
 }
