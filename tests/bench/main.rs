@@ -47,7 +47,8 @@ async fn fill() {
     let ends = app.now() + Duration::days(1);
     let mut text = String::new();
     for nth in (0..users).step_by((users / tokens).max(1).try_into().unwrap()) {
-        let token = app.login_token(UserId(uuid(USERS_FROM + nth)), SessionId(uuid(SESSIONS_FROM + nth)), ends).unwrap();
+        let token =
+            app.login_token(UserId(uuid(USERS_FROM + nth)), SessionId(uuid(SESSIONS_FROM + nth)), ends).unwrap();
         writeln!(text, "{}", token.jwt).unwrap();
     }
     std::fs::write(file.with_file_name("tokens"), text).unwrap();
