@@ -23,7 +23,7 @@ pub fn router() -> Router<Running> {
     Router::new()
         .route("/login/{provider}", get(start))
         .route("/login/{provider}/callback", get(callback).head(no_callback).post(posted_callback))
-        .route("/auth/oauth_callback", get(classic_callback).head(no_callback))
+        .route("/auth/oauth_callback", get(classic_callback).head(no_callback).post(async || wrong_method("GET")))
 }
 
 /// Where a sign-in is to end.

@@ -163,3 +163,26 @@ async fn a_permission_provider_may_say_no() {
 
     assert_eq!((reply.status, reply.problem().as_str()), (403, "access-denied"));
 }
+
+#[tokio::test]
+async fn a_session_begun_another_way_than_the_service_allows_gets_no_token() {
+    let stage = Stage::with("[services.shop]\nallowed_providers = [\"password\"]").await;
+    let token = stage.browser().login_token().await;
+
+    let reply = stage.get("/auth/authorize?service=shop").bearer(&token).await;
+
+    assert_eq!((reply.status, reply.problem().as_str()), (403, "access-denied"));
+    assert_eq!(stage.get("/auth/authorize?service=wiki").bearer(&token).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_service_token_dies_with_its_session_at_the_latest() {
+    let stage = Stage::with("[session]\nabsolute_timeout = \"1h\"\nidle_timeout = \"1h\"").await;
+    let token = stage.browser().login_token().await;
+    stage.wait(Duration::minutes(55));
+
+    let reply = stage.get("/auth/authorize?service=wiki").bearer(&token).await.json();
+
+    let claims = claims_of(reply["token"].as_str().unwrap());
+    assert_eq!((&reply["expires_in"], &claims["exp"]), (&json!(300), &json!(stage.now() + 300)));
+}

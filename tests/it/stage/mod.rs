@@ -173,7 +173,9 @@ impl House {
 
     /// Carries out what is in the outbox, and returns all letters so far, the newest first.
     pub async fn letters(&self) -> Vec<Mail> {
-        while self.app.deliver_due(Lane::Letters).await.unwrap() > 0 {}
+        for lane in [Lane::Letters, Lane::Tellings] {
+            while self.app.deliver_due(lane).await.unwrap() > 0 {}
+        }
         self.sink.letters().into_iter().map(|kept| kept.mail).collect()
     }
 
