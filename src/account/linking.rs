@@ -60,8 +60,9 @@ impl Accounts {
         let Arrival { identity, link, signup, way } = arrival;
         let now = self.store.now();
         let db = self.store.begin().await?;
-        let known = users::by_identity(&db, &identity.subject).await?;
+        // In this order: who is made between the two questions is found by the second, and is not asked to prove to be themselves.
         let holder = holder(&db, identity).await?;
+        let known = users::by_identity(&db, &identity.subject).await?;
         let verified = holder.as_ref().and_then(|user| user.email.as_ref()).is_some_and(|address| address.verified);
         let verdict = decide(&Facts {
             linked_to: known.as_ref().map(|user| user.id),

@@ -12,6 +12,12 @@ use crate::domain::email::Email;
 use crate::domain::id::UserId;
 use crate::domain::identity::Subject;
 use crate::domain::user::{Address, User, Username};
+use crate::keys::random;
+
+/// How often a name is looked for that nobody takes meanwhile.
+const NAMING_ROUNDS: usize = 16;
+/// Up to this number, names are numbered in order.
+const SMALL_NUMBERS: u32 = 30;
 
 /// What a new user begins with.
 #[derive(Debug, Clone, Default)]
@@ -133,14 +139,10 @@ pub async fn by_email(db: &impl ConnectionTrait, email: &Email) -> Result<Option
 /// Makes a user. A username that is taken gets a number behind it; an address that is taken is a conflict.
 pub async fn create(db: &impl ConnectionTrait, new: NewUser, now: i64) -> Result<User, StoreError> {
     let id = UserId::new();
-    let username = match &new.username {
-        Some(wish) => Some(free_username(db, wish).await?),
-        None => None,
-    };
-    let row = user::ActiveModel {
+    let mut row = user::ActiveModel {
         id: Set(id.0),
-        username_key: Set(username.as_ref().map(Username::key)),
-        username: Set(username.map(|name| name.as_str().to_owned())),
+        username_key: Set(None),
+        username: Set(None),
         username_chosen_at: Set(None),
         name: Set(new.name),
         avatar_url: Set(new.avatar_url),
@@ -151,7 +153,21 @@ pub async fn create(db: &impl ConnectionTrait, new: NewUser, now: i64) -> Result
         updated_at: Set(now),
         version: Set(1),
     };
-    user::Entity::insert(row).exec_without_returning(db).await?;
+    // Somebody else may take the name in between: then the next one, and in the end none.
+    for _ in 0..NAMING_ROUNDS {
+        let Some(wish) = &new.username else { break };
+        let name = free_username(db, wish).await?;
+        row.username_key = Set(Some(name.key()));
+        row.username = Set(Some(name.as_str().to_owned()));
+        if insert(db, row.clone()).await? {
+            break;
+        }
+        row.username_key = Set(None);
+        row.username = Set(None);
+    }
+    if row.username_key == Set(None) {
+        insert(db, row).await?;
+    }
     if let Some((email, verified)) = new.email {
         put_address(db, id, &email, verified, now).await?;
     }
@@ -327,22 +343,25 @@ async fn changed(db: &impl ConnectionTrait, id: UserId, now: i64) -> Result<(), 
     Ok(())
 }
 
-/// The wished name, or the first free one with a number behind it: one question, whatever is taken.
+/// `false` if the row's username was taken a moment ago.
+async fn insert(db: &impl ConnectionTrait, row: user::ActiveModel) -> Result<bool, StoreError> {
+    let unless_taken = OnConflict::column(user::Column::UsernameKey).do_nothing().to_owned();
+    Ok(user::Entity::insert(row).on_conflict(unless_taken).exec_without_returning(db).await? == 1)
+}
+
+/// The wished name, or the first free one with a small number behind it, or one with a large random number: one question,
+/// whatever is taken.
 async fn free_username(db: &impl ConnectionTrait, wish: &Username) -> Result<Username, StoreError> {
+    let candidates: Vec<_> = std::iter::once(wish.clone()).chain((2..=SMALL_NUMBERS).map(|n| wish.numbered(n))).collect();
     let taken: Vec<Option<String>> = user::Entity::find()
         .select_only()
         .column(user::Column::UsernameKey)
-        .filter(
-            user::Column::UsernameKey
-                .eq(wish.key())
-                .or(user::Column::UsernameKey.starts_with(format!("{}-", wish.key()))),
-        )
+        .filter(user::Column::UsernameKey.is_in(candidates.iter().map(Username::key)))
         .into_tuple()
         .all(db)
         .await?;
-    let is_free = |name: &Username| !taken.iter().flatten().any(|key| *key == name.key());
-    let numbered = (2..).map(|number| wish.numbered(number));
-    Ok(std::iter::once(wish.clone()).chain(numbered).find(is_free).expect("there are more numbers than users"))
+    let free = candidates.into_iter().find(|name| !taken.iter().flatten().any(|key| *key == name.key()));
+    Ok(free.unwrap_or_else(|| wish.numbered(u32::from_le_bytes(random::<4>()) % 1_000_000 + SMALL_NUMBERS)))
 }
 
 fn with_address() -> sea_orm::SelectTwo<user::Entity, address::Entity> {
