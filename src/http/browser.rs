@@ -245,15 +245,15 @@ fn own_origin(site: &Site) -> String {
     site.app.settings.server.issuer.origin().ascii_serialization()
 }
 
-/// The full name of one of our cookies: with `__Host-` over https.
+/// The full name of one of our cookies beside the session's.
 fn cookie_name(site: &Site, name: &str) -> String {
-    let prefix = if is_https(site) { "__Host-" } else { "" };
-    format!("{prefix}{}-{name}", site.app.settings.session.cookie_name)
+    format!("{}-{name}", session_cookie_name(site))
 }
 
-/// The name of the session cookie.
+/// The name of the session cookie: `session.cookie_name`, with `__Host-` over https. Our other cookies begin with it.
 pub fn session_cookie_name(site: &Site) -> String {
-    cookie_name(site, "session")
+    let prefix = if is_https(site) { "__Host-" } else { "" };
+    format!("{prefix}{}", site.app.settings.session.cookie_name)
 }
 
 fn cookies_of(headers: &HeaderMap) -> Vec<(String, String)> {

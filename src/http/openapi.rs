@@ -49,7 +49,7 @@ fn schemes() -> [(&'static str, SecurityScheme); 5] {
         ("jwt", SecurityScheme::ApiKey(ApiKey::Query(key("jwt", "The login token; empty and `undefined` mean none.")))),
         (
             "session",
-            SecurityScheme::ApiKey(ApiKey::Cookie(key("__Host-countersign-session", "The browser's session."))),
+            SecurityScheme::ApiKey(ApiKey::Cookie(key("__Host-countersign", "The browser's session."))),
         ),
         (
             "client",

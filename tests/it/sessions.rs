@@ -10,7 +10,7 @@ use crate::store::entity::session;
 use crate::store::sessions::Sessions;
 
 const SHORT: &str = "[session]\nidle_timeout = \"2h\"\nabsolute_timeout = \"5h\"";
-const COOKIE: &str = "__Host-countersign-session";
+const COOKIE: &str = "__Host-countersign";
 
 async fn is_in(browser: &mut Browser) -> bool {
     browser.open("/account").await;

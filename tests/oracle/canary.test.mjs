@@ -58,7 +58,7 @@ events = ["user.created", "user.login", "user.logout"]
       // This one says `password`, the name of the method used last.
       if (!name.endsWith('-last')) seen[`cookie ${name}`] = value.join('=');
     }
-    assert.ok(seen['cookie countersign-session'], visitor.cookies);
+    assert.ok(seen['cookie countersign'], visitor.cookies);
   });
 
   await t.test('a mailed link and its code', async () => {
