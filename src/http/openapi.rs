@@ -47,10 +47,7 @@ fn schemes() -> [(&'static str, SecurityScheme); 5] {
         ),
         ("auth-token", SecurityScheme::ApiKey(ApiKey::Header(key("auth-token", "The login token.")))),
         ("jwt", SecurityScheme::ApiKey(ApiKey::Query(key("jwt", "The login token; empty and `undefined` mean none.")))),
-        (
-            "session",
-            SecurityScheme::ApiKey(ApiKey::Cookie(key("__Host-countersign", "The browser's session."))),
-        ),
+        ("session", SecurityScheme::ApiKey(ApiKey::Cookie(key("__Host-countersign", "The browser's session.")))),
         (
             "client",
             SecurityScheme::Http(

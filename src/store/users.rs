@@ -352,7 +352,8 @@ async fn insert(db: &impl ConnectionTrait, row: user::ActiveModel) -> Result<boo
 /// The wished name, or the first free one with a small number behind it, or one with a large random number: one question,
 /// whatever is taken.
 async fn free_username(db: &impl ConnectionTrait, wish: &Username) -> Result<Username, StoreError> {
-    let candidates: Vec<_> = std::iter::once(wish.clone()).chain((2..=SMALL_NUMBERS).map(|n| wish.numbered(n))).collect();
+    let candidates: Vec<_> =
+        std::iter::once(wish.clone()).chain((2..=SMALL_NUMBERS).map(|n| wish.numbered(n))).collect();
     let taken: Vec<Option<String>> = user::Entity::find()
         .select_only()
         .column(user::Column::UsernameKey)
