@@ -78,7 +78,7 @@ async fn at_once(asks: Vec<super::stage::Ask>) -> Vec<Reply> {
 /// How many answers begin a session.
 fn sessions_in(replies: &[Reply]) -> usize {
     let begins = |reply: &&Reply| {
-        reply.headers.get_all("set-cookie").iter().any(|line| line.to_str().unwrap().contains("-session="))
+        reply.headers.get_all("set-cookie").iter().any(|line| line.to_str().unwrap().contains("__Host-countersign="))
     };
     replies.iter().filter(begins).count()
 }

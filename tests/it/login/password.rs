@@ -93,7 +93,13 @@ async fn a_form_comes_from_our_page_in_the_same_browser() {
     ] {
         let reply = with(&own).header(name, value).await;
         assert_eq!(reply.status, 403, "{name}: {value}");
-        assert!(!reply.headers.get_all("set-cookie").iter().any(|line| line.to_str().unwrap().contains("-session")));
+        assert!(
+            !reply
+                .headers
+                .get_all("set-cookie")
+                .iter()
+                .any(|line| line.to_str().unwrap().contains("__Host-countersign="))
+        );
     }
     let crossed = with(&own).header("origin", "null").header("sec-fetch-site", "cross-site").await;
     assert_eq!(crossed.status, 403);
@@ -143,7 +149,7 @@ async fn a_cookie_that_was_planted_is_never_signed_in() {
     with_password(&stage, "ada").await;
     let mut first = stage.browser();
     types(&mut first, "ada", SECRET).await;
-    let name = first.cookies.keys().find(|name| name.ends_with("-session")).unwrap().clone();
+    let name = first.cookies.keys().find(|name| name.as_str() == "__Host-countersign").unwrap().clone();
     for planted in ["AAAAAAAAAAAAAAAAAAAAAA", "x", first.cookies[&name].clone().as_str()] {
         let mut ada = stage.browser();
         ada.open("/login").await;

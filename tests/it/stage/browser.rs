@@ -184,7 +184,7 @@ impl Browser {
 
     /// The session cookie, if there is one.
     pub fn session_cookie(&self) -> Option<&str> {
-        self.cookies.iter().find(|(name, _)| name.ends_with("-session")).map(|(_, value)| value.as_str())
+        self.cookies.iter().find(|(name, _)| name.as_str() == "__Host-countersign").map(|(_, value)| value.as_str())
     }
 
     async fn follow(&mut self) -> &mut Self {
