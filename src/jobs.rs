@@ -14,7 +14,7 @@ use crate::store::outbox::Lane;
 /// How often the outbox is looked at when nobody rings.
 const DELIVER: Duration = Duration::from_secs(2);
 /// How often used sessions are written down. Every write lets SQLite's remembered sessions be read anew, so it is rare.
-const TOUCH: Duration = Duration::from_secs(60);
+const TOUCH: Duration = Duration::from_mins(1);
 /// How often keys are rotated where due, and read anew where another process rotated them.
 const KEYS: Duration = Duration::from_mins(1);
 /// How often what is past its time goes.
