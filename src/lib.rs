@@ -29,6 +29,7 @@ mod keys;
 mod logging;
 mod login;
 mod mail;
+mod memo;
 mod net;
 mod permission;
 mod plugin;

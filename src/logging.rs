@@ -3,7 +3,9 @@
 use std::fmt::{self, Write as _};
 use std::io::Write as _;
 
-use serde_json::{Map, Value};
+use serde::Serialize;
+use serde::ser::{SerializeMap, Serializer};
+use serde_json::Value;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::filter::ParseError;
@@ -19,6 +21,8 @@ use crate::http::layers::RequestId;
 
 /// Longest value, in characters; the rest is cut.
 const LONGEST: usize = 2000;
+
+const REQUEST_ID: &str = "request.id";
 
 /// Why there is no log.
 #[derive(Debug, thiserror::Error)]
@@ -81,12 +85,13 @@ impl<S: Subscriber, W: for<'w> MakeWriter<'w> + 'static> Layer<S> for Lines<W> {
     }
 
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        let mut fields = Fields { exclude: &self.exclude, message: String::new(), rest: Map::new() };
+        let mut fields = Fields { exclude: &self.exclude, message: String::new(), rest: Vec::with_capacity(8) };
         event.record(&mut fields);
-        if let Some(id) = RequestId::current()
-            && !fields.is_excluded("request.id")
+        if !fields.knows(REQUEST_ID)
+            && !fields.is_excluded(REQUEST_ID)
+            && let Some(id) = RequestId::current()
         {
-            fields.rest.entry("request.id").or_insert_with(|| id.to_string().into());
+            fields.rest.push((REQUEST_ID, id.to_string().into()));
         }
         let line = if self.is_json { json(event.metadata(), fields) } else { self.text(event.metadata(), fields) };
         let _ = self.to.make_writer_for(event.metadata()).write_all(line.as_bytes());
@@ -104,13 +109,13 @@ impl<W> Lines<W> {
             _ => "\x1b[2m",
         };
         let plain = if colour.is_empty() { "" } else { "\x1b[0m" };
-        let _ = write!(line, " {colour}{level:>5}{plain} {}", escaped(&fields.message));
+        let _ = write!(line, " {colour}{level:>5}{plain} {}", escaped(fields.message));
         for (name, value) in fields.rest {
             let value = match value {
                 Value::String(text) if text.is_empty() || text.contains([' ', '"', '=']) => {
-                    escaped(&format!("{text:?}"))
+                    escaped(format!("{text:?}"))
                 }
-                Value::String(text) => escaped(&text),
+                Value::String(text) => escaped(text),
                 other => other.to_string(),
             };
             let _ = write!(line, " {name}={value}");
@@ -121,19 +126,42 @@ impl<W> Lines<W> {
 }
 
 fn json(metadata: &Metadata<'_>, fields: Fields<'_>) -> String {
-    let mut all = Map::new();
-    all.insert("time".into(), now().into());
-    all.insert("level".into(), metadata.level().as_str().to_ascii_lowercase().into());
-    all.insert("target".into(), metadata.target().into());
-    all.insert("message".into(), fields.message.into());
-    all.extend(fields.rest);
-    let mut line = escaped(&Value::Object(all).to_string());
+    let mut line = Vec::with_capacity(512);
+    serde_json::to_writer(&mut line, &Line { metadata, fields }).expect("texts and numbers are JSON");
+    let mut line = escaped(String::from_utf8(line).expect("JSON is UTF-8"));
     line.push('\n');
     line
 }
 
+/// An event as a JSON object.
+struct Line<'a> {
+    metadata: &'a Metadata<'a>,
+    fields: Fields<'a>,
+}
+
+impl Serialize for Line<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let level = match *self.metadata.level() {
+            Level::ERROR => "error",
+            Level::WARN => "warn",
+            Level::INFO => "info",
+            Level::DEBUG => "debug",
+            Level::TRACE => "trace",
+        };
+        let mut map = to.serialize_map(None)?;
+        map.serialize_entry("time", &now())?;
+        map.serialize_entry("level", level)?;
+        map.serialize_entry("target", self.metadata.target())?;
+        map.serialize_entry("message", &self.fields.message)?;
+        for (name, value) in &self.fields.rest {
+            map.serialize_entry(name, value)?;
+        }
+        map.end()
+    }
+}
+
 fn now() -> String {
-    let mut text = String::with_capacity(256);
+    let mut text = String::with_capacity(32);
     let _ = SystemTime.format_time(&mut Writer::new(&mut text));
     text
 }
@@ -145,9 +173,9 @@ fn is_unruly(c: char) -> bool {
 }
 
 /// Unruly characters as JSON writes them: all of them lie in the basic plane, and in JSON text they stand in strings only.
-fn escaped(text: &str) -> String {
+fn escaped(text: String) -> String {
     if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
-        return text.to_owned();
+        return text;
     }
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -164,7 +192,7 @@ fn escaped(text: &str) -> String {
 struct Fields<'a> {
     exclude: &'a [String],
     message: String,
-    rest: Map<String, Value>,
+    rest: Vec<(&'static str, Value)>,
 }
 
 impl Fields<'_> {
@@ -172,30 +200,43 @@ impl Fields<'_> {
         self.exclude.iter().any(|excluded| excluded == name)
     }
 
+    fn knows(&self, name: &str) -> bool {
+        self.rest.iter().any(|(known, _)| *known == name)
+    }
+
     fn put(&mut self, field: &Field, value: Value) {
         let name = field.name();
         if name == "message" {
-            self.message = value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
+            self.message = match value {
+                Value::String(text) => text,
+                other => other.to_string(),
+            };
         } else if !name.starts_with("log.") && !self.is_excluded(name) {
-            self.rest.insert(name.to_owned(), value);
+            match self.rest.iter_mut().find(|(known, _)| *known == name) {
+                Some((_, earlier)) => *earlier = value,
+                None => self.rest.push((name, value)),
+            }
         }
     }
 }
 
-fn cut(text: &str) -> String {
-    match text.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
+fn cut(mut text: String) -> String {
+    if text.len() > LONGEST
+        && let Some((end, _)) = text.char_indices().nth(LONGEST)
+    {
+        text.truncate(end);
+        text.push('…');
     }
+    text
 }
 
 impl Visit for Fields<'_> {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.put(field, cut(&format!("{value:?}")).into());
+        self.put(field, cut(format!("{value:?}")).into());
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.put(field, cut(value).into());
+        self.put(field, cut(value.to_owned()).into());
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {

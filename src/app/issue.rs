@@ -2,10 +2,10 @@
 
 use std::net::IpAddr;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::App;
-use crate::domain::claims::{Audience, ClassicClaims, ServiceClaims};
+use crate::domain::claims::{Audience, ClassicClaims, ServiceClaims, Spelled};
 use crate::domain::id::{SessionId, TokenId, UserId};
 use crate::domain::permission::Permissions;
 use crate::domain::service::{PermissionsFormat, Service, TokenFormat};
@@ -76,10 +76,10 @@ impl App {
         }
         let (permissions, scope) = in_token(&granted.permissions, service.permissions_format);
         let claims = ServiceClaims {
-            iss: self.issuer.clone(),
+            iss: &self.issuer,
             sub: live.user.id,
             aud: audience(service),
-            client_id: service.id.clone(),
+            client_id: &service.id,
             iat,
             exp,
             jti,
@@ -87,7 +87,7 @@ impl App {
             auth_time: live.auth_time.unix_timestamp(),
             permissions,
             scope,
-            roles: live.user.roles.clone(),
+            roles: live.user.roles.iter().map(String::as_str).collect(),
             limits: granted.limits.clone(),
             perm_stale: granted.is_stale,
             extra: granted.claims.clone(),
@@ -117,19 +117,19 @@ pub fn may_enter(service: &Service, roles: &[String]) -> bool {
     service.allowed_roles.is_empty() || service.allowed_roles.iter().any(|allowed| roles.contains(allowed))
 }
 
-fn audience(service: &Service) -> Audience {
+fn audience(service: &Service) -> Audience<'_> {
     match service.audience.as_slice() {
-        [only] => Audience::One(only.clone()),
-        several => Audience::Many(several.to_vec()),
+        [only] => Audience::One(only),
+        several => Audience::Many(several.iter().map(String::as_str).collect()),
     }
 }
 
 /// Permissions as the service wants them: the claims `permissions` and `scope`.
-fn in_token(permissions: &Permissions, format: PermissionsFormat) -> (Option<Value>, Option<String>) {
+fn in_token(permissions: &Permissions, format: PermissionsFormat) -> (Option<Spelled<'_>>, Option<String>) {
     let granted = || permissions.iter().filter(|(_, granted)| **granted).map(|(name, _)| name.as_str());
     match format {
-        PermissionsFormat::List => (Some(granted().collect()), None),
-        PermissionsFormat::Map => (Some(json!(permissions)), None),
+        PermissionsFormat::List => (Some(Spelled::List(granted().collect())), None),
+        PermissionsFormat::Map => (Some(Spelled::Map(permissions)), None),
         PermissionsFormat::Scope => (None, Some(granted().collect::<Vec<_>>().join(" "))),
         PermissionsFormat::None => (None, None),
     }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::id::{SessionId, TokenId, UserId};
+use super::permission::Permissions;
 
 /// The `jwt` of the JSON API: HS256, `typ: login+jwt`. Only this server verifies it, and it dies with its session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,22 +28,22 @@ pub struct LoginClaims {
 
 /// A service token, `typ: at+jwt` (RFC 9068 §2).
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct ServiceClaims {
-    pub iss: String,
+pub struct ServiceClaims<'a> {
+    pub iss: &'a str,
     pub sub: UserId,
     /// One audience stands as a string, several as a list (RFC 7519 §4.1.3).
-    pub aud: Audience,
-    pub client_id: String,
+    pub aud: Audience<'a>,
+    pub client_id: &'a str,
     pub iat: i64,
     pub exp: i64,
     pub jti: TokenId,
     pub sid: SessionId,
     pub auth_time: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub permissions: Option<Value>,
+    pub permissions: Option<Spelled<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scope: Option<String>,
-    pub roles: Vec<String>,
+    pub roles: Vec<&'a str>,
     #[serde(skip_serializing_if = "Map::is_empty")]
     pub limits: Map<String, Value>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -55,9 +56,19 @@ pub struct ServiceClaims {
 /// One audience or several.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
-pub enum Audience {
-    One(String),
-    Many(Vec<String>),
+pub enum Audience<'a> {
+    One(&'a str),
+    Many(Vec<&'a str>),
+}
+
+/// Permissions as a service wants them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Spelled<'a> {
+    /// What is granted.
+    List(Vec<&'a str>),
+    /// Denials too.
+    Map(&'a Permissions),
 }
 
 /// A service token for verifiers of the classic contract: no `aud`, which they refuse.

@@ -40,7 +40,11 @@ macro_rules! id {
 
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-                to.collect_str(self)
+                const PREFIX: &[u8] = concat!($prefix, "_").as_bytes();
+                let mut text = [0; PREFIX.len() + 32];
+                text[..PREFIX.len()].copy_from_slice(PREFIX);
+                self.0.simple().encode_lower(&mut text[PREFIX.len()..]);
+                to.serialize_str(std::str::from_utf8(&text).expect("letters and digits are UTF-8"))
             }
         }
 

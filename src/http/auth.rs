@@ -4,9 +4,12 @@ mod answers;
 mod cors;
 mod token;
 
+use std::convert::Infallible;
+
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{FromRequestParts, State};
 use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::Response;
 use axum::routing::{get, post};
@@ -47,15 +50,30 @@ pub fn router(running: &Running, session: SessionManagerLayer<Sessions>) -> Rout
         .route("/auth/token", post(token::token))
         // Said here, so that the layer hears preflights, too: a fallback that is set from outside would replace it.
         .method_not_allowed_fallback(async || Error::new(Code::MethodNotAllowed))
-        .layer(axum::middleware::from_fn_with_state(running.clone(), cors::layer))
+        .layer(cors::Layer(running.clone()))
 }
 
 /// The login token of a request: `Authorization: Bearer`, else `auth-token`, else the parameter `jwt`. A bad header is not
 /// rescued by a good parameter; an empty one and `undefined` mean none.
-///
-/// # Errors
-/// `bad-request` if there are two that differ in the same place.
-fn bearer(headers: &HeaderMap, jwt: Option<String>) -> Result<Option<String>, Error> {
+struct Bearer(Result<Option<String>, Error>);
+
+impl Bearer {
+    /// # Errors
+    /// `bad-request` if there are two that differ in the same place.
+    fn or(self, jwt: Option<String>) -> Result<Option<String>, Error> {
+        Ok(self.0?.or(jwt).filter(|token| !token.is_empty() && token != "undefined"))
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Bearer {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self(in_headers(&parts.headers)))
+    }
+}
+
+fn in_headers(headers: &HeaderMap) -> Result<Option<String>, Error> {
     let once = |name: &str| {
         let mut all = headers.get_all(name).iter();
         match (all.next(), all.next()) {
@@ -71,13 +89,10 @@ fn bearer(headers: &HeaderMap, jwt: Option<String>) -> Result<Option<String>, Er
         None => None,
     };
     let found = match of_header {
-        Some(token) => Some(token.to_owned()),
-        None => match once("auth-token")?.filter(|value| !value.is_empty()) {
-            Some(token) => Some(token.to_owned()),
-            None => jwt,
-        },
+        Some(token) => Some(token),
+        None => once("auth-token")?.filter(|value| !value.is_empty()),
     };
-    Ok(found.filter(|token| !token.is_empty() && token != "undefined"))
+    Ok(found.map(ToOwned::to_owned))
 }
 
 /// The parameter `jwt`, which stands in one place.
@@ -107,8 +122,8 @@ struct CheckQuery {
         (status = 404, description = "`service-unknown`: there is no such service, or it is switched off.", body = Problem, content_type = "application/problem+json"),
     )
 )]
-async fn check(site: Site, headers: HeaderMap, Query(query): Query<CheckQuery>) -> Result<Response, Error> {
-    let token = bearer(&headers, query.jwt)?;
+async fn check(site: Site, bearer: Bearer, Query(query): Query<CheckQuery>) -> Result<Response, Error> {
+    let token = bearer.or(query.jwt)?;
     let next = Target { next: query.next, service: query.service.clone() }.parse(&site)?;
     if let Some(id) = query.service.as_deref().filter(|id| site.app.service(id).is_none()) {
         return Err(Error::new(Code::ServiceUnknown).detail(format!("There is no service `{}`.", printable(id))));
@@ -152,10 +167,10 @@ struct AuthorizeQuery {
 async fn authorize(
     site: Site,
     ip: Option<axum::Extension<ClientIp>>,
-    headers: HeaderMap,
+    bearer: Bearer,
     Query(query): Query<AuthorizeQuery>,
 ) -> Result<Response, Error> {
-    let token = bearer(&headers, query.jwt)?;
+    let token = bearer.or(query.jwt)?;
     let (Some(token), Some(id)) = (token, query.service.filter(|id| !id.is_empty())) else {
         return Ok(answer(&Authorized::No(NoPermissions::default())));
     };
@@ -205,13 +220,13 @@ struct UpdateFields {
 )]
 async fn update(
     State(running): State<Running>,
-    headers: HeaderMap,
+    bearer: Bearer,
     Query(query): Query<UpdateFields>,
     JsonOrForm(body): JsonOrForm<UpdateFields>,
 ) -> Result<Response, Error> {
     let site = running.now();
     let failed = |error| Ok(answer(&Updated::failed(error)));
-    let Some(token) = bearer(&headers, only(query.jwt, body.jwt)?)? else { return failed("No token") };
+    let Some(token) = bearer.or(only(query.jwt, body.jwt)?)? else { return failed("No token") };
     let Ok(claims) = site.app.login_key.verify_login(&token, site.app.now()) else {
         return failed("Not authenticated");
     };
@@ -328,12 +343,12 @@ struct LogoutFields {
 async fn logout(
     State(running): State<Running>,
     mut browser: Browser,
-    headers: HeaderMap,
+    bearer: Bearer,
     Query(query): Query<LogoutFields>,
     JsonOrForm(body): JsonOrForm<LogoutFields>,
 ) -> Result<Response, Error> {
     let site = running.now();
-    let token = bearer(&headers, only(query.jwt, body.jwt)?)?;
+    let token = bearer.or(only(query.jwt, body.jwt)?)?;
     let live = if let Some(token) = &token {
         site.app.session_of_token(token).await?.map(|(live, _)| live)
     } else {

@@ -127,7 +127,7 @@ impl Edge {
         let routes = routes
             .fallback(async || Error::new(Code::NotFound))
             .method_not_allowed_fallback(async || Error::new(Code::MethodNotAllowed))
-            .layer(axum::middleware::map_request(note_route));
+            .layer(tower::layer::layer_fn(NoteRoute));
         Self { routes, rules, pages: None }
     }
 
@@ -194,11 +194,24 @@ fn wants_page(headers: &HeaderMap) -> bool {
 }
 
 /// Keeps the route's pattern for the log, which must not show paths.
-async fn note_route(request: Request) -> Request {
-    if let Some(route) = request.extensions().get::<MatchedPath>() {
-        let _ = UNDERWAY.try_with(|underway| underway.route.set(route.clone()));
+#[derive(Clone)]
+struct NoteRoute<S>(S);
+
+impl<S: Service<Request>> Service<Request> for NoteRoute<S> {
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.0.poll_ready(cx)
     }
-    request
+
+    fn call(&mut self, request: Request) -> S::Future {
+        if let Some(route) = request.extensions().get::<MatchedPath>() {
+            let _ = UNDERWAY.try_with(|underway| underway.route.set(route.clone()));
+        }
+        self.0.call(request)
+    }
 }
 
 /// A proxy of ours may have named the request already.
@@ -290,6 +303,7 @@ async fn within_limits(mut routes: Router, request: Request, timeout: Duration) 
 
 /// Adds what the answer does not say itself.
 fn finish(headers: &mut HeaderMap, id: RequestId, rules: &Rules) {
+    headers.reserve(HEADERS.len());
     for (name, value) in &HEADERS {
         headers.entry(name).or_insert_with(|| value.clone());
     }

@@ -11,11 +11,14 @@ use super::sealed::{Master, sha256};
 use super::{KeyError, TokenError};
 use crate::domain::claims::LoginClaims;
 use crate::domain::id::{SessionId, TokenId, UserId};
+use crate::memo::Memo;
 
 /// What the header of a login token says it is (RFC 8725 §3.11).
 const TYP: &str = "login+jwt";
 /// Longer texts are not even looked at; ours have under 600 bytes.
 const LONGEST: usize = 4096;
+/// How many verified tokens are remembered, at least; one takes about half a kilobyte.
+const REMEMBERED: usize = 4096;
 /// How far the clock of another server of ours may be ahead.
 const SKEW: Duration = Duration::seconds(60);
 
@@ -27,6 +30,8 @@ pub struct LoginKey {
     secret: hmac::Key,
     /// The key that signs, then those of earlier master keys.
     verifiers: Vec<Verifier>,
+    /// What was found to be signed and spelled by us says so for ever; whether it lives is asked each time.
+    verified: Memo<Box<str>, LoginClaims>,
 }
 
 struct Verifier {
@@ -50,6 +55,7 @@ impl LoginKey {
             rules,
             secret: hmac::Key::new(hmac::HMAC_SHA256, &keys[0]),
             verifiers: keys.iter().map(Verifier::new).collect(),
+            verified: Memo::new(REMEMBERED),
         };
         made.prove().map_err(KeyError::Login)?;
         Ok(made)
@@ -74,6 +80,10 @@ impl LoginKey {
         if token.len() > LONGEST {
             return Err(TokenError::Refused("it is too long"));
         }
+        if let Some(claims) = self.verified.get(token) {
+            self.check(&claims, now)?;
+            return Ok(claims);
+        }
         let verifier = self.verifiers.iter().find(|verifier| token.starts_with(&verifier.header));
         let verifier = verifier.ok_or(TokenError::Refused("its header is not ours"))?;
         let claims = jsonwebtoken::decode::<LoginClaims>(token, &verifier.key, &self.rules)
@@ -82,11 +92,11 @@ impl LoginKey {
         self.check(&claims, now)?;
         let payload = token[verifier.header.len()..].split('.').next().unwrap_or_default();
         let ours = serde_json::to_vec(&claims).map_err(|_| TokenError::Refused("its claims are not JSON"))?;
-        if payload == URL_SAFE_NO_PAD.encode(ours) {
-            Ok(claims)
-        } else {
-            Err(TokenError::Refused("its claims are not spelled as ours"))
+        if payload != URL_SAFE_NO_PAD.encode(ours) {
+            return Err(TokenError::Refused("its claims are not spelled as ours"));
         }
+        self.verified.insert(token.into(), claims.clone());
+        Ok(claims)
     }
 
     fn check(&self, claims: &LoginClaims, now: OffsetDateTime) -> Result<(), TokenError> {

@@ -108,6 +108,13 @@ struct Header<'a> {
     kid: &'a str,
 }
 
+/// With room for what tokens usually say.
+fn json_of(value: &impl Serialize) -> serde_json::Result<Vec<u8>> {
+    let mut json = Vec::with_capacity(512);
+    serde_json::to_writer(&mut json, value)?;
+    Ok(json)
+}
+
 impl KeyRing {
     /// The keys that are published; those whose time is over stay out.
     pub fn new(mut keys: Vec<SigningKey>, now: OffsetDateTime) -> Self {
@@ -128,8 +135,8 @@ impl KeyRing {
     ) -> Result<String, TokenError> {
         let key = self.active(algorithm, now).ok_or(TokenError::NoKey(algorithm))?;
         let header = Header { typ, alg: algorithm.name(), kid: key.kid() };
-        let header = serde_json::to_vec(&header).map_err(|_| TokenError::Unmade("its header is not JSON"))?;
-        let claims = serde_json::to_vec(claims).map_err(|_| TokenError::Unmade("its claims are not JSON"))?;
+        let header = json_of(&header).map_err(|_| TokenError::Unmade("its header is not JSON"))?;
+        let claims = json_of(claims).map_err(|_| TokenError::Unmade("its claims are not JSON"))?;
         let mut token = String::with_capacity((header.len() + claims.len()) / 3 * 4 + 352);
         URL_SAFE_NO_PAD.encode_string(header, &mut token);
         token.push('.');

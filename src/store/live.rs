@@ -19,6 +19,7 @@ use super::users::{moment, to_user};
 use super::{Store, StoreError};
 use crate::domain::id::SessionId;
 use crate::domain::user::User;
+use crate::memo::Memo;
 
 /// A session that may be used now, and whose it is.
 #[derive(Debug)]
@@ -65,27 +66,27 @@ impl Live {
 
 /// Length of the part of the write-ahead index that changes with every commit, in bytes.
 const HEADER: usize = 48;
-/// How many sessions are remembered; one takes about a kilobyte.
-const REMEMBERED: u64 = 10_000;
+/// How many sessions are remembered, at least; one takes about a kilobyte.
+const REMEMBERED: usize = 5_000;
 
 type Version = [u8; HEADER];
 
 pub(super) struct Cache {
     index: Option<File>,
-    entries: moka::future::Cache<SessionId, (Version, Arc<Live>)>,
+    entries: Memo<SessionId, (Version, Arc<Live>)>,
 }
 
 impl Cache {
     /// Remembers nothing.
     pub fn off() -> Self {
-        Self { index: None, entries: moka::future::Cache::new(0) }
+        Self { index: None, entries: Memo::new(0) }
     }
 
     /// Remembers until the SQLite database at `path`, which is open, changes.
     pub fn of_sqlite(path: &Path) -> Self {
         let mut index = path.as_os_str().to_owned();
         index.push("-shm");
-        Self { index: File::open(index).ok(), entries: moka::future::Cache::new(REMEMBERED) }
+        Self { index: File::open(index).ok(), entries: Memo::new(REMEMBERED) }
     }
 
     fn version(&self) -> Option<Version> {
@@ -106,7 +107,7 @@ impl Store {
         let now = self.now();
         let version = self.live.version();
         let remembered = match version {
-            Some(version) => self.live.entries.get(&id).await.filter(|(of, _)| *of == version).map(|(_, live)| live),
+            Some(version) => self.live.entries.get(&id).filter(|(of, _)| *of == version).map(|(_, live)| live),
             None => None,
         };
         let live = match remembered {
@@ -115,7 +116,7 @@ impl Store {
                 Some(live) => {
                     let live = Arc::new(live);
                     if let Some(version) = version {
-                        self.live.entries.insert(id, (version, live.clone())).await;
+                        self.live.entries.insert(id, (version, live.clone()));
                     }
                     live
                 }

@@ -15,6 +15,7 @@ mod linking;
 mod logging;
 mod login;
 mod mail;
+mod memo;
 mod net;
 mod openapi;
 mod pages;

@@ -17,9 +17,11 @@ use crate::keys::sha256_hex;
 
 /// JSON that nobody may keep.
 pub fn answer(body: &impl Serialize) -> Response {
-    let json = serde_json::to_vec(body).expect("our answers are plain JSON");
+    let mut json = Vec::with_capacity(1024);
+    serde_json::to_writer(&mut json, body).expect("our answers are plain JSON");
     let mut response = Response::new(json.into());
     let headers = response.headers_mut();
+    headers.reserve(12);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
