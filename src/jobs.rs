@@ -8,7 +8,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::app::App;
 use crate::http::site::Running;
-use crate::store::keys;
+use crate::store::keys::{self, KeysError};
 use crate::store::outbox::Lane;
 
 /// How often the outbox is looked at when nobody rings.
@@ -22,9 +22,9 @@ const SWEEP: Duration = Duration::from_mins(5);
 
 /// Starts all jobs; they end with the process.
 pub fn start(running: &Running) {
-    every(TOUCH, running, async |app: App| app.store().write_touched().await.map_err(|error| log_store(&error)));
-    every(KEYS, running, async |app: App| rotate(&app).await);
-    every(SWEEP, running, async |app: App| app.store().sweep().await.map(|_| ()).map_err(|error| log_store(&error)));
+    every(TOUCH, running, async |app: App| app.store().write_touched().await.unwrap_or_else(|error| log(&error)));
+    every(KEYS, running, async |app: App| rotate(&app).await.unwrap_or_else(|error| log(&error)));
+    every(SWEEP, running, async |app: App| app.store().sweep().await.map_or_else(|error| log(&error), |_| ()));
     deliver(Lane::Letters, running.clone());
     deliver(Lane::Tellings, running.clone());
 }
@@ -40,14 +40,7 @@ fn deliver(lane: Lane, running: Running) {
                 _ = tick.tick() => {}
                 () = parcels.notified() => {}
             }
-            while running
-                .now()
-                .app
-                .deliver_due(lane)
-                .await
-                .map_err(|error| log_store(&error))
-                .is_ok_and(|tried| tried > 0)
-            {}
+            while running.now().app.deliver_due(lane).await.map_err(|error| log(&error)).is_ok_and(|tried| tried > 0) {}
         }
     });
 }
@@ -55,7 +48,7 @@ fn deliver(lane: Lane, running: Running) {
 /// Runs the job again and again, with the app that is running then.
 fn every<F>(period: Duration, running: &Running, job: impl Fn(App) -> F + Send + 'static)
 where
-    F: Future<Output = Result<(), ()>> + Send,
+    F: Future<Output = ()> + Send,
 {
     let running = running.clone();
     tokio::spawn(async move {
@@ -64,23 +57,18 @@ where
         tick.tick().await;
         loop {
             tick.tick().await;
-            let _ = job(running.now().app.clone()).await;
+            job(running.now().app.clone()).await;
         }
     });
 }
 
 /// Rotates what is due and takes the keys as they are now.
-pub async fn rotate(app: &App) -> Result<(), ()> {
-    let ring = keys::ensure(app.store().write(), &app.house.master, &app.key_policy(), app.now()).await;
-    match ring {
-        Ok(ring) => app.house.ring.store(Arc::new(ring)),
-        Err(error) => {
-            tracing::error!(error = &error as &dyn std::error::Error, "the signing keys could not be looked after");
-        }
-    }
+pub async fn rotate(app: &App) -> Result<(), KeysError> {
+    let ring = keys::ensure(app.store().write(), &app.house.master, &app.key_policy(), app.now()).await?;
+    app.house.ring.store(Arc::new(ring));
     Ok(())
 }
 
-fn log_store(error: &crate::store::StoreError) {
-    tracing::error!(error = error as &dyn std::error::Error, "a job failed; it will be tried again");
+fn log(error: &(dyn std::error::Error + 'static)) {
+    tracing::error!(error, "a job failed; it will be tried again");
 }

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use serde_json::json;
+use time::OffsetDateTime;
 
 use super::App;
 use crate::domain::claims::{Audience, ClassicClaims, ServiceClaims, Spelled};
@@ -51,14 +52,20 @@ impl App {
             Err(ChainError::Denied { message, .. }) => return Err(Refusal::Denied(message)),
             other => other?,
         };
-        let token = self.service_token(service, live, &granted)?;
-        let now = self.now().unix_timestamp();
-        let expires_in = expiry(service, live, now) - now;
+        let now = self.now();
+        let token = self.service_token(service, live, &granted, now)?;
+        let iat = now.unix_timestamp();
+        let expires_in = expiry(service, live, iat) - iat;
         Ok(Issued { token, user: live.user.id, permissions: granted.permissions, expires_in })
     }
 
-    fn service_token(&self, service: &Service, live: &Live, granted: &Granted) -> Result<String, TokenError> {
-        let now = self.now();
+    fn service_token(
+        &self,
+        service: &Service,
+        live: &Live,
+        granted: &Granted,
+        now: OffsetDateTime,
+    ) -> Result<String, TokenError> {
         let (iat, jti) = (now.unix_timestamp(), TokenId::new());
         let exp = expiry(service, live, iat);
         let ring = self.house.ring.load();
@@ -102,8 +109,9 @@ impl App {
         user: crate::domain::user::User,
         granted: &Granted,
     ) -> Result<String, TokenError> {
-        let live = Live::sample(SessionId::new(), user, self.now());
-        self.service_token(service, &live, granted)
+        let now = self.now();
+        let live = Live::sample(SessionId::new(), user, now);
+        self.service_token(service, &live, granted, now)
     }
 }
 

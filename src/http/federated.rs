@@ -134,15 +134,14 @@ async fn come_back(
 ) -> Result<Response, Error> {
     let attempt = answer.state.as_deref().and_then(|state| browser.attempt(state));
     let attempt = attempt.filter(|attempt| id.is_none_or(|id| id == attempt.method)).ok_or(Code::LoginStale)?;
-    check_method(provider(&site, &attempt.method)?, by)?;
     let provider = provider(&site, &attempt.method)?;
+    check_method(provider, by)?;
     if !site.app.door.spend(&attempt).await? {
         tracing::warn!(provider.name = attempt.method, "a login came back a second time");
         return Err(Code::LoginStale.into());
     }
     browser.drop_attempt(&attempt);
-    let limit = Limit::of_client("login", browser.ip(), site.app.settings.rate_limit.login_ip);
-    let limits = [limit];
+    let limits = [Limit::of_client("login", browser.ip(), site.app.settings.rate_limit.login_ip)];
     count_all(&site, browser.ip(), &limits).await?;
     let outcome = match (answer.code, answer.error) {
         (Some(code), None) => arrive(&site, provider, &attempt, &Callback { code, iss: answer.iss }).await,

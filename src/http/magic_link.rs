@@ -66,7 +66,7 @@ async fn ask(
         let typed = Typed { email: fields.email, mail_error, password_error: None };
         return show(&site, browser, next.as_ref(), StatusCode::BAD_REQUEST, typed).await;
     };
-    if let Some((_, memory, _)) = newest(&browser).filter(|(_, memory, _)| memory.email == email)
+    if let Some((_, memory)) = newest(&browser).filter(|(_, memory)| memory.email == email)
         && site.app.now() < resend_from(&site, &memory)
     {
         return Ok(browser.answer(see_other(&site.path("/login/check-mail"))));
@@ -78,7 +78,7 @@ async fn ask(
     ];
     count_all(&site, browser.ip(), &limits).await?;
     let earlier: Vec<_> = mailed(&browser).collect();
-    for (old, _, _) in earlier {
+    for (old, _) in earlier {
         site.app.door.spend(&old).await?;
         browser.drop_attempt(&old);
     }
@@ -120,7 +120,7 @@ async fn send(site: &Site, email: &Email, begun: &magic_link::Begun, next: Optio
 
 /// The letter is on its way.
 async fn check_mail(site: Site, browser: Browser) -> Result<Response, Error> {
-    let Some((attempt, memory, _)) = newest(&browser) else {
+    let Some((attempt, memory)) = newest(&browser) else {
         return Ok(browser.answer(see_other(&site.path("/login"))));
     };
     let from = resend_from(&site, &memory);
@@ -219,7 +219,7 @@ async fn code(
 ) -> Result<Response, Error> {
     let site = running.now();
     browser.check_csrf(&fields.csrf)?;
-    let Some((attempt, memory, _)) = newest(&browser) else { return Err(Code::LoginStale.into()) };
+    let Some((attempt, memory)) = newest(&browser) else { return Err(Code::LoginStale.into()) };
     if site.app.door.is_spent(&attempt).await? {
         return Err(Code::LoginStale.into());
     }
@@ -235,13 +235,13 @@ async fn code(
 fn show_code(site: &Site, browser: Browser, error: Option<String>, status: StatusCode) -> Result<Response, Error> {
     let asked = newest(&browser);
     let Some(form) = code_form(site, &browser, error) else { return Err(Code::LoginStale.into()) };
-    let next = asked.as_ref().and_then(|(attempt, _, _)| attempt.next.as_ref());
+    let next = asked.as_ref().and_then(|(attempt, _)| attempt.next.as_ref());
     let page = CodePage {
         shell: Arc::clone(&site.shell),
         service: service_link(site, next),
         form,
-        address: asked.as_ref().map(|(_, memory, _)| memory.email.to_string()),
-        valid_until: asked.as_ref().map(|(attempt, _, _)| Moment::from(moment(attempt.expires_at))),
+        address: asked.as_ref().map(|(_, memory)| memory.email.to_string()),
+        valid_until: asked.as_ref().map(|(attempt, _)| Moment::from(moment(attempt.expires_at))),
         start_again: Href::from(format!("{}{}", site.path("/login"), query(next))),
     };
     let leads_to: Vec<&str> = next.iter().map(|next| next.url.as_str()).collect();
@@ -284,16 +284,15 @@ fn code_form(site: &Site, browser: &Browser, error: Option<String>) -> Option<Co
 }
 
 /// The mailed logins this browser asked for, the newest first.
-fn mailed(browser: &Browser) -> impl Iterator<Item = (Attempt, Memory, i64)> {
+fn mailed(browser: &Browser) -> impl Iterator<Item = (Attempt, Memory)> {
     browser.attempts().into_iter().filter_map(|attempt| {
         let memory = magic_link::memory(&attempt)?;
-        let asked_at = memory.asked_at;
-        Some((attempt, memory, asked_at))
+        Some((attempt, memory))
     })
 }
 
-fn newest(browser: &Browser) -> Option<(Attempt, Memory, i64)> {
-    mailed(browser).max_by_key(|(_, _, asked_at)| *asked_at)
+fn newest(browser: &Browser) -> Option<(Attempt, Memory)> {
+    mailed(browser).max_by_key(|(_, memory)| memory.asked_at)
 }
 
 fn resend_from(site: &Site, memory: &Memory) -> OffsetDateTime {
