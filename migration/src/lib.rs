@@ -6,6 +6,8 @@ mod m0001_users;
 mod m0002_sessions;
 mod m0003_keys;
 mod m0004_outbox;
+mod m0005_credentials;
+mod m0006_audit;
 
 use sea_orm_migration::prelude::*;
 
@@ -22,6 +24,8 @@ impl MigratorTrait for Migrator {
             Box::new(m0002_sessions::Migration),
             Box::new(m0003_keys::Migration),
             Box::new(m0004_outbox::Migration),
+            Box::new(m0005_credentials::Migration),
+            Box::new(m0006_audit::Migration),
         ]
     }
 }

@@ -3,12 +3,12 @@
 use super::{AccountError, Accounts, Way};
 use crate::account::password::Checked;
 use crate::config::settings::Signup;
+use crate::domain::audit::{By, Event, What};
 use crate::domain::email::{Email, VerifiedEmail};
 use crate::domain::id::UserId;
-use crate::domain::identity::Identity;
+use crate::domain::identity::{Identity, Subject};
 use crate::domain::linking::{Facts, LinkPolicy, Verdict, decide};
 use crate::domain::user::{User, Username};
-use crate::extension::EventKind;
 use crate::store::users::{self, NewUser, Profile};
 use crate::store::{StoreError, Tx, sessions};
 
@@ -72,18 +72,25 @@ impl Accounts {
         });
         match verdict {
             Verdict::SignIn(_) => {}
-            Verdict::Link(id) => users::link(&db, id, &identity.subject, now).await?,
+            Verdict::Link(id) => {
+                users::link(&db, id, &identity.subject, now).await?;
+                self.linked(&db, id, &identity.subject, way.by).await?;
+            }
             Verdict::TakeOver(id) => {
                 self.take_over(&db, id, identity.email.as_ref()).await?;
                 users::link(&db, id, &identity.subject, now).await?;
+                self.linked(&db, id, &identity.subject, way.by).await?;
             }
             Verdict::Ask(id) => return Ok(Outcome::Ask(id)),
             Verdict::Create => {
                 let user = self.make(&db, identity).await?;
                 users::link(&db, user.id, &identity.subject, now).await?;
-                self.tell(&db, EventKind::UserCreated, &user, way).await?;
+                self.created(&db, &user, way.method, way.service, way.by).await?;
             }
-            Verdict::RefuseLink => return Err(AccountError::LinkRefused),
+            Verdict::RefuseLink => {
+                self.link_refused(db, way, &identity.subject).await?;
+                return Err(AccountError::LinkRefused);
+            }
             Verdict::RefuseSignup => return Err(AccountError::SignupClosed),
         }
         let user = users::by_identity(&db, &identity.subject).await?;
@@ -94,13 +101,12 @@ impl Accounts {
         users::used(&db, &identity.subject, now).await?;
         self.bring_up_to_date(&db, &user, identity).await?;
         let user = users::by_id(&db, user.id).await?.unwrap_or(user);
-        self.tell(&db, EventKind::UserLogin, &user, way).await?;
-        db.commit().await.map_err(StoreError::from)?;
+        self.commit(db).await?;
         Ok(Outcome::In(user))
     }
 
     /// Links an identity to a user who has just signed in another way, as they were asked to. `false` if it belongs to somebody by now.
-    pub async fn link_after_proof(&self, user: &User, identity: &Identity) -> Result<bool, AccountError> {
+    pub async fn link_after_proof(&self, user: &User, identity: &Identity, by: &By) -> Result<bool, AccountError> {
         let now = self.store.now();
         let db = self.store.begin().await?;
         match users::link(&db, user.id, &identity.subject, now).await {
@@ -108,8 +114,19 @@ impl Accounts {
             other => other?,
         }
         self.bring_up_to_date(&db, user, identity).await?;
-        db.commit().await.map_err(StoreError::from)?;
+        self.linked(&db, user.id, &identity.subject, by).await?;
+        self.commit(db).await?;
         Ok(true)
+    }
+
+    async fn linked(&self, db: &Tx, user: UserId, subject: &Subject, by: &By) -> Result<(), StoreError> {
+        let what = What::new(Event::IdentityLinked).target(user).provider(&subject.provider);
+        self.record(db, by, what).await
+    }
+
+    async fn link_refused(&self, db: Tx, way: Way<'_>, subject: &Subject) -> Result<(), AccountError> {
+        self.record(&db, way.by, What::new(Event::IdentityLinkRefused).provider(&subject.provider)).await?;
+        self.commit(db).await
     }
 
     /// Signs in whoever answered mail to the address.
@@ -144,13 +161,12 @@ impl Accounts {
                     ..NewUser::default()
                 };
                 let user = users::create(&db, new, now).await?;
-                self.tell(&db, EventKind::UserCreated, &user, way).await?;
+                self.created(&db, &user, way.method, way.service, way.by).await?;
                 user
             }
             None => return Err(AccountError::SignupClosed),
         };
-        self.tell(&db, EventKind::UserLogin, &user, way).await?;
-        db.commit().await.map_err(StoreError::from)?;
+        self.commit(db).await?;
         Ok(user)
     }
 
@@ -171,12 +187,7 @@ impl Accounts {
     }
 
     /// Signs in with a password. `None` for everything that is not right: no such account, no password, a wrong one, a locked account. The work done is the same.
-    pub async fn arrive_by_password(
-        &self,
-        user: Option<User>,
-        password: &str,
-        way: Way<'_>,
-    ) -> Result<Option<User>, AccountError> {
+    pub async fn arrive_by_password(&self, user: Option<User>, password: &str) -> Result<Option<User>, AccountError> {
         let stored = match &user {
             Some(user) => self.store.password_hash(user.id).await?,
             None => None,
@@ -186,12 +197,9 @@ impl Accounts {
         if user.is_locked() {
             return Ok(None);
         }
-        let db = self.store.begin().await?;
         if let Checked::Outdated(hash) = checked {
-            users::set_password_hash(&db, user.id, &hash, self.store.now()).await?;
+            users::set_password_hash(self.store.write(), user.id, &hash, self.store.now()).await?;
         }
-        self.tell(&db, EventKind::UserLogin, &user, way).await?;
-        db.commit().await.map_err(StoreError::from)?;
         Ok(Some(user))
     }
 

@@ -2,23 +2,31 @@
 
 mod linking;
 pub mod password;
+mod second_factor;
 mod username;
 
 use std::sync::Arc;
 
-use time::OffsetDateTime;
+use serde_json::json;
+use time::{Duration, OffsetDateTime};
+use tokio::sync::Notify;
+use uuid::Uuid;
 
 pub use linking::{Arrival, Outcome};
 pub use password::Hasher;
+pub use second_factor::Need;
 pub use username::{Renamed, rename};
 
 use crate::config::settings::Login;
+use crate::domain::audit::{self, By, What};
 use crate::domain::id::{SessionId, UserId};
+use crate::domain::proof::{self, Proof};
 use crate::domain::user::User;
 use crate::extension::{Event, EventKind, Extension, delivery};
 use crate::keys::Master;
+use crate::mail::Mail;
 use crate::plugin::Registry;
-use crate::store::{Store, StoreError, Tx, outbox, sessions, spent, users};
+use crate::store::{self, Store, StoreError, Tx, outbox, sessions, spent, users};
 
 /// Everything that changes users.
 #[derive(Clone)]
@@ -28,6 +36,8 @@ pub struct Accounts {
     told: Arc<Registry<dyn Extension>>,
     sealer: Arc<Master>,
     hasher: Hasher,
+    /// Woken when there is something new to deliver.
+    parcels: Arc<Notify>,
 }
 
 /// Why somebody does not come in.
@@ -53,20 +63,28 @@ pub enum AccountError {
     Store(#[from] StoreError),
 }
 
-/// How somebody came in, for those who are told.
+/// How somebody comes in, and from where.
 #[derive(Debug, Clone, Copy)]
 pub struct Way<'a> {
     /// The provider's id, `password` or `magic-link`.
     pub method: &'a str,
     /// The service they are on the way to.
     pub service: Option<&'a str>,
+    /// From where.
+    pub by: &'a By,
 }
 
 impl Accounts {
     /// Puts the parts together.
-    pub fn new(store: Store, login: Arc<Login>, told: Arc<Registry<dyn Extension>>, sealer: Arc<Master>) -> Self {
+    pub fn new(
+        store: Store,
+        login: Arc<Login>,
+        told: Arc<Registry<dyn Extension>>,
+        sealer: Arc<Master>,
+        parcels: Arc<Notify>,
+    ) -> Self {
         let hasher = Hasher::new(&login.password);
-        Self { store, login, told, sealer, hasher }
+        Self { store, login, told, sealer, hasher, parcels }
     }
 
     /// Hashes and checks passwords.
@@ -74,33 +92,52 @@ impl Accounts {
         &self.hasher
     }
 
+    /// The person has proven who they are: `on_user_login` is told. The session itself is begun by whoever has the browser.
+    pub async fn signed_in(
+        &self,
+        user: &User,
+        proof: &Proof,
+        service: Option<&str>,
+        by: &By,
+    ) -> Result<(), AccountError> {
+        let db = self.store.begin().await?;
+        self.tell(&db, EventKind::UserLogin, user, &proof.method, service).await?;
+        let what = What::new(audit::Event::UserLogin).target(user.id).service(service).provider(&proof.method);
+        self.record(&db, by, what.details(json!({ "amr": proof::names(&proof.amr) }))).await?;
+        self.commit(db).await
+    }
+
     /// Ends one session; `on_user_logout` is told in the same transaction. `false` if it had ended.
-    pub async fn sign_out(&self, user: &User, session: SessionId, method: &str) -> Result<bool, AccountError> {
+    pub async fn sign_out(&self, user: &User, session: SessionId, method: &str, by: &By) -> Result<bool, AccountError> {
         let now = self.store.now();
         let db = self.store.begin().await?;
         let ended = sessions::end(&db, user.id, session, now).await?;
         if ended {
-            self.tell(&db, EventKind::UserLogout, user, Way { method, service: None }).await?;
+            self.tell(&db, EventKind::UserLogout, user, method, None).await?;
+            let what = What::new(audit::Event::UserLogout).target(user.id).provider(method);
+            self.record(&db, by, what.details(json!({ "session": session }))).await?;
         }
-        db.commit().await.map_err(StoreError::from)?;
+        self.commit(db).await?;
         Ok(ended)
     }
 
     /// Ends all sessions of a user; returns how many.
-    pub async fn sign_out_everywhere(&self, user: &User, but: Option<SessionId>) -> Result<u64, AccountError> {
+    pub async fn sign_out_everywhere(&self, user: &User, but: Option<SessionId>, by: &By) -> Result<u64, AccountError> {
         let now = self.store.now();
         let db = self.store.begin().await?;
         let ended = sessions::end_all(&db, user.id, but, now).await?;
         if ended > 0 {
-            self.tell(&db, EventKind::UserLogout, user, Way { method: "everywhere", service: None }).await?;
+            self.tell(&db, EventKind::UserLogout, user, "everywhere", None).await?;
+            let what = What::new(audit::Event::SessionRevoked).target(user.id);
+            self.record(&db, by, what.details(json!({ "sessions": ended }))).await?;
         }
-        db.commit().await.map_err(StoreError::from)?;
+        self.commit(db).await?;
         Ok(ended)
     }
 
     /// Makes a user as an admin asks for it; a taken address or username is a conflict.
-    pub async fn add(&self, new: users::NewUser, password: Option<&str>) -> Result<User, AccountError> {
-        let made = self.add_once(new, password, &[]).await?;
+    pub async fn add(&self, new: users::NewUser, password: Option<&str>, by: &By) -> Result<User, AccountError> {
+        let made = self.add_once(new, password, &[], by).await?;
         made.ok_or_else(|| StoreError::Corrupt("nothing was to be spent, and it was spent".into()).into())
     }
 
@@ -111,6 +148,7 @@ impl Accounts {
         new: users::NewUser,
         password: Option<&str>,
         once: &[(&str, i64)],
+        by: &By,
     ) -> Result<Option<User>, AccountError> {
         let hash = match password {
             Some(password) => Some(self.hasher.hash(password).await?),
@@ -127,31 +165,82 @@ impl Accounts {
         if let Some(hash) = hash {
             users::set_password_hash(&db, user.id, &hash, now).await?;
         }
-        self.tell(&db, EventKind::UserCreated, &user, Way { method: "admin", service: None }).await?;
-        db.commit().await.map_err(StoreError::from)?;
+        self.created(&db, &user, "admin", None, by).await?;
+        self.commit(db).await?;
         Ok(Some(user))
     }
 
     /// Locks or unlocks; a lock ends every session. `false` if it was so already.
-    pub async fn set_locked(&self, user: UserId, locked: bool) -> Result<bool, AccountError> {
+    pub async fn set_locked(&self, user: UserId, locked: bool, by: &By) -> Result<bool, AccountError> {
         let now = self.store.now();
         let db = self.store.begin().await?;
         let changed = users::set_locked(&db, user, locked, now).await?;
         if locked {
             sessions::end_all(&db, user, None, now).await?;
         }
-        db.commit().await.map_err(StoreError::from)?;
+        if changed {
+            let event = if locked { audit::Event::UserLocked } else { audit::Event::UserUnlocked };
+            self.record(&db, by, What::new(event).target(user)).await?;
+        }
+        self.commit(db).await?;
         Ok(changed)
     }
 
+    /// A new account: told and written down.
+    async fn created(
+        &self,
+        db: &Tx,
+        user: &User,
+        method: &str,
+        service: Option<&str>,
+        by: &By,
+    ) -> Result<(), StoreError> {
+        self.tell(db, EventKind::UserCreated, user, method, service).await?;
+        let what = What::new(audit::Event::UserCreated).target(user.id).service(service).provider(method);
+        self.record(db, by, what).await
+    }
+
+    /// Writes down what was done, in the transaction of the deed.
+    async fn record(&self, db: &Tx, by: &By, what: What) -> Result<(), StoreError> {
+        store::audit::append(db, by, what, self.store.now()).await
+    }
+
+    /// Puts a letter into the outbox, in the transaction of the change; it is tried for `lasts`. `None` is a parcel for nobody,
+    /// so that asking costs the same for addresses that get a letter and those that do not.
+    #[expect(dead_code, reason = "for what is mailed with a change")]
+    async fn mail(&self, db: &Tx, mail: Option<&Mail>, lasts: Duration) -> Result<(), StoreError> {
+        let (id, at) = (Uuid::now_v7(), self.at());
+        let plain = serde_json::to_vec(&mail).expect("a letter is plain JSON");
+        let sealed = self.sealer.seal(outbox::SEALED_FOR, &id.to_string(), &plain);
+        Ok(outbox::put(db, id, outbox::MAIL, sealed, at, at + lasts).await?)
+    }
+
+    /// Makes the change last, and wakes whoever delivers what it put into the outbox.
+    async fn commit(&self, db: Tx) -> Result<(), AccountError> {
+        db.commit().await.map_err(StoreError::from)?;
+        self.parcels.notify_waiters();
+        Ok(())
+    }
+
     /// Puts one telling for each extension that listens into the outbox, in the transaction of the change.
-    async fn tell(&self, db: &Tx, kind: EventKind, user: &User, way: Way<'_>) -> Result<(), StoreError> {
-        let at = OffsetDateTime::from_unix_timestamp(self.store.now()).unwrap_or(OffsetDateTime::UNIX_EPOCH);
-        let event = Event { kind, user, method: way.method, service: way.service, at };
+    async fn tell(
+        &self,
+        db: &Tx,
+        kind: EventKind,
+        user: &User,
+        method: &str,
+        service: Option<&str>,
+    ) -> Result<(), StoreError> {
+        let at = self.at();
+        let event = Event { kind, user, method, service, at };
         for telling in delivery::tellings(&self.told, &event) {
             let sealed = self.sealer.seal(outbox::SEALED_FOR, &telling.id.to_string(), &telling.plain);
             outbox::put(db, telling.id, &telling.channel, sealed, at, telling.expires_at).await?;
         }
         Ok(())
+    }
+
+    fn at(&self) -> OffsetDateTime {
+        OffsetDateTime::from_unix_timestamp(self.store.now()).unwrap_or(OffsetDateTime::UNIX_EPOCH)
     }
 }

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::App;
 use crate::account::AccountError;
+use crate::domain::audit::By;
 use crate::domain::user::User;
 use crate::login::door::{Attempt, Carrier};
 use crate::store::StoreError;
@@ -32,7 +33,7 @@ impl App {
     /// A new link, good once and for `admin.setup_link_ttl`.
     pub fn admin_link(&self, minted: Minted) -> String {
         let memory = json!({ "by_command": minted == Minted::ByCommand });
-        let attempt = self.door.begin(METHOD, None, self.settings.admin_setup_link_ttl, memory);
+        let attempt = self.door.begin(METHOD, None, self.settings.admin.setup_link_ttl, memory);
         self.url(&format!("/setup/{}", self.door.seal(&attempt, Carrier::Mail)))
     }
 
@@ -51,11 +52,12 @@ impl App {
         attempt: &Attempt,
         new: NewUser,
         password: &str,
+        by: &By,
     ) -> Result<Option<User>, AccountError> {
         let link = (attempt.id.as_str(), attempt.expires_at);
         let first = (FIRST, self.store().now() + FIRST_HOLDS);
         let once = if by_command(attempt) { &[link][..] } else { &[link, first] };
-        self.accounts.add_once(new, Some(password), once).await
+        self.accounts.add_once(new, Some(password), once, by).await
     }
 }
 

@@ -9,6 +9,7 @@ use super::App;
 use crate::domain::claims::{Audience, ClassicClaims, ServiceClaims, Spelled};
 use crate::domain::id::{SessionId, TokenId, UserId};
 use crate::domain::permission::Permissions;
+use crate::domain::proof;
 use crate::domain::service::{PermissionsFormat, Service, TokenFormat};
 use crate::keys::TokenError;
 use crate::permission::chain::{ChainError, Granted, Question};
@@ -46,6 +47,12 @@ impl App {
         }
         if !service.accepts(&live.method) {
             return Err(Refusal::Denied("This service asks for another way to sign in.".into()));
+        }
+        if service.require_mfa && !live.is_multi_factor() {
+            return Err(Refusal::Denied("This service asks for a second factor. Sign in to it again.".into()));
+        }
+        if self.is_too_old(live, service) {
+            return Err(Refusal::Denied("This service asks for a fresh sign-in. Sign in to it again.".into()));
         }
         let question = Question { service, user: &live.user, provider: &live.method, ip };
         let granted = match self.chain.decide(&question).await {
@@ -92,6 +99,7 @@ impl App {
             jti,
             sid: live.id,
             auth_time: live.auth_time.unix_timestamp(),
+            amr: proof::names(&live.amr),
             permissions,
             scope,
             roles: live.user.roles.iter().map(String::as_str).collect(),

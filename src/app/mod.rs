@@ -144,7 +144,8 @@ impl App {
         let login_key = LoginKey::new(&house.master, &issuer, settings.session.login_token_ttl)?;
         let extensions = Arc::new(plugged.extensions);
         let login = Arc::new(settings.login.clone());
-        let accounts = Accounts::new(house.store.clone(), login, extensions.clone(), house.master.clone());
+        let accounts =
+            Accounts::new(house.store.clone(), login, extensions.clone(), house.master.clone(), house.parcels.clone());
         let door = Door::new(house.master.clone(), house.store.clone());
         let chain = Chain::new(&plugged.permissions, house.chain_state.clone(), house.clock.clone());
         let providers = plugged.providers;
@@ -190,6 +191,17 @@ impl App {
     pub fn may_use(&self, method: &str, next: Option<&Next>) -> bool {
         let service = next.and_then(|next| self.service(&next.service));
         service.is_none_or(|service| service.accepts(method))
+    }
+
+    /// Whether a session opens the way to `next`: its method is accepted there, and its sign-in is not too old.
+    pub fn is_good_for(&self, live: &Live, next: Option<&Next>) -> bool {
+        let service = next.and_then(|next| self.service(&next.service));
+        service.is_none_or(|service| service.accepts(&live.method) && !self.is_too_old(live, service))
+    }
+
+    /// Whether the service asks for a fresher sign-in than this.
+    pub fn is_too_old(&self, live: &Live, service: &Service) -> bool {
+        service.max_auth_age.is_some_and(|age| !live.is_fresh(age, self.now()))
     }
 
     /// How long sessions wait for their people.

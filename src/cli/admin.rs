@@ -19,7 +19,7 @@ pub async fn run(command: &Command, desk: &mut Desk) -> Result<(), Failure> {
         Command::Link => {
             let app = desk.app().await?;
             desk.say(app.admin_link(Minted::ByCommand))?;
-            let minutes = app.settings.admin_setup_link_ttl.whole_minutes();
+            let minutes = app.settings.admin.setup_link_ttl.whole_minutes();
             desk.hint(format!("It works once, for {minutes} minutes: whoever opens it becomes an administrator."))
         }
     }

@@ -178,7 +178,7 @@ async fn greet(running: &Running, listening: &[SocketAddr], source: &Source, is_
     println!("  Admin link   {}", app.admin_link(Minted::ByCommand));
     println!(
         "               one use, {} min · new one: countersign admin link",
-        app.settings.admin_setup_link_ttl.whole_minutes()
+        app.settings.admin.setup_link_ttl.whole_minutes()
     );
     if site.sink.is_some() {
         println!("  Mail sink    {}", app.url("/dev/mail"));

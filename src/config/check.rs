@@ -45,10 +45,11 @@ fn methods(settings: &Settings, loader: &mut Loader) {
         let offered = |name: &String| match name.as_str() {
             "password" => settings.login.password.enabled,
             "magic-link" => settings.login.magic_link.enabled,
+            "passkey" => settings.login.passkey.enabled,
             id => settings.providers.iter().any(|section| section.id() == id),
         };
         let allowed = &service.allowed_providers;
-        let known = |name: &String| matches!(name.as_str(), "password" | "magic-link") || offered(name);
+        let known = |name: &String| matches!(name.as_str(), "password" | "magic-link" | "passkey") || offered(name);
         if !allowed.is_empty() && clean && allowed.iter().all(known) && !allowed.iter().any(offered) {
             let sections = loader.split.family("services");
             let section = sections.iter().find(|section| section.id() == service.id).expect("it was made from it");

@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use time::Duration;
 use url::{Host, Url};
 
+use super::accounts;
 use super::load::Loader;
 use super::people::{login, mail, session};
 use super::raw::{self, Mode, Retire};
@@ -19,22 +20,25 @@ pub fn settings(loader: &mut Loader, world: &World<'_>) -> Settings {
     let server = server(loader, world);
     let keys = keys(loader);
     let mail = mail(loader, server.is_dev);
-    let login = login(loader, !matches!(mail.transport, MailTransport::None));
-    let (admin, _) = loader.read::<raw::Admin>("admin");
     let theme = super::theme::theme(loader, &server.issuer);
+    let login = login(loader, &server, &theme.name, !matches!(mail.transport, MailTransport::None));
     Settings {
         database: database(loader, &server),
         secrets: secrets(loader),
         session: session(loader),
         rate_limit: rate_limit(loader),
         observability: observability(loader),
-        admin_setup_link_ttl: admin.setup_link_ttl.0,
+        admin: accounts::admin(loader, login.mfa.require),
+        api: accounts::api(loader),
+        audit: accounts::audit(loader),
+        privacy: accounts::privacy(loader),
         server,
         keys,
         mail,
         login,
         theme,
         roles: Vec::new(),
+        role_descriptions: std::collections::BTreeMap::new(),
         services: Vec::new(),
         providers: Vec::new(),
         permissions: Vec::new(),
@@ -254,7 +258,9 @@ fn rate_limit(loader: &mut Loader) -> RateLimits {
         ("login_account", raw.login_account),
         ("mail_address", raw.mail_address),
         ("mail_ip", raw.mail_ip),
+        ("signup_ip", raw.signup_ip),
         ("token_client", raw.token_client),
+        ("api_key", raw.api_key),
     ];
     for (key, rate) in rates {
         if rate.limit == 0 || rate.burst == 0 || rate.per.0 < Duration::seconds(1) {
@@ -262,12 +268,22 @@ fn rate_limit(loader: &mut Loader) -> RateLimits {
             loader.wrong(section.mistake_at(key, "CS-C006", message));
         }
     }
+    if raw
+        .ban
+        .is_some_and(|ban| ban.after == 0 || ban.per.0 < Duration::seconds(1) || ban.r#for.0 < Duration::seconds(1))
+    {
+        let message = "`ban` needs `after` of at least 1, `per` and `for` of at least \"1s\"".to_owned();
+        loader.wrong(section.mistake_at("ban", "CS-C006", message));
+    }
     RateLimits {
         login_ip: raw.login_ip,
         login_account: raw.login_account,
         mail_address: raw.mail_address,
         mail_ip: raw.mail_ip,
+        signup_ip: raw.signup_ip,
         token_client: raw.token_client,
+        api_key: raw.api_key,
+        ban: raw.ban.map(accounts::ban),
         exempt: raw.exempt,
     }
 }

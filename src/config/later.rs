@@ -1,7 +1,7 @@
 //! Keys of the full vocabulary that this version does not have: told apart from typos.
 
 /// Sections that come later.
-pub const SECTIONS: &[&str] = &["api", "audit", "privacy", "i18n"];
+pub const SECTIONS: &[&str] = &["i18n"];
 
 /// Kinds that come later.
 pub const KINDS: &[&str] =
@@ -10,22 +10,10 @@ pub const KINDS: &[&str] =
 /// Keys that come later, by section; `*` stands for any id.
 const KEYS: &[(&str, &[&str])] = &[
     ("server", &["tls", "reload"]),
-    ("session", &["remember_me", "remember_timeout", "sudo_window", "bind_ip"]),
-    (
-        "login",
-        &[
-            "passkey",
-            "mfa",
-            "layout",
-            "auto_redirect",
-            "remember_last_method",
-            "require_verified_email",
-            "hide_unknown_user",
-        ],
-    ),
-    ("login.password", &["min_strength", "breach_check", "reset_ttl"]),
+    ("login", &["layout", "auto_redirect", "remember_last_method", "hide_unknown_user"]),
+    ("login.passkey", &["discoverable", "attestation"]),
     ("keys", &["id_token_alg"]),
-    ("roles.*", &["assign", "description"]),
+    ("roles.*", &["assign"]),
     (
         "providers.*",
         &["allow", "deny", "forward", "store_tokens", "refresh_profile", "on_logout", "backchannel_logout"],
@@ -50,8 +38,6 @@ const KEYS: &[(&str, &[&str])] = &[
             "refresh_reuse_grace",
             "permissions_in",
             "max_token_size",
-            "require_mfa",
-            "max_auth_age",
             "access",
             "consent",
             "subject",
@@ -62,8 +48,10 @@ const KEYS: &[(&str, &[&str])] = &[
     ),
     ("permissions.*", &["observe"]),
     ("extensions.*", &["mode"]),
-    ("rate_limit", &["store", "signup_ip", "api_key", "ban"]),
-    ("admin", &["emails", "role", "require_mfa", "allowed_networks", "read_only_ui"]),
+    ("rate_limit", &["store"]),
+    ("admin", &["role", "read_only_ui"]),
+    ("api", &["docs"]),
+    ("privacy", &["proxy_avatars"]),
     ("observability", &["metrics_listen", "otlp_endpoint", "otlp_sample", "error_details"]),
     ("theme", &["logo_dark", "favicon", "radius", "background", "css", "texts", "footer_links"]),
 ];

@@ -96,16 +96,19 @@ pub struct Split {
 }
 
 /// The fixed sections, each with those that lie inside it.
-pub const FIXED: [(&str, &[&str]); 11] = [
+pub const FIXED: [(&str, &[&str]); 14] = [
     ("server", &[]),
     ("database", &[]),
     ("secrets", &[]),
     ("keys", &[]),
     ("mail", &[]),
     ("session", &[]),
-    ("login", &["password", "magic_link"]),
+    ("login", &["password", "magic_link", "passkey", "mfa"]),
     ("rate_limit", &[]),
     ("admin", &[]),
+    ("api", &[]),
+    ("audit", &[]),
+    ("privacy", &[]),
     ("observability", &[]),
     ("theme", &[]),
 ];

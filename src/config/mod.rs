@@ -1,5 +1,6 @@
 //! The file: read in two steps, so that every mistake keeps its place.
 
+mod accounts;
 mod check;
 mod fixed;
 mod include;

@@ -5,10 +5,13 @@ use std::str::FromStr;
 
 use url::Url;
 
+use super::accounts;
 use super::load::Loader;
 use super::raw::{self, Transport};
 use super::section::Section;
-use super::settings::{Login, MagicLink, MailSettings, MailTransport, Password, SessionSettings, Smtp, SmtpSecurity};
+use super::settings::{
+    Login, MagicLink, MailSettings, MailTransport, Password, Server, SessionSettings, Smtp, SmtpSecurity,
+};
 
 /// The section `[mail]`.
 pub fn mail(loader: &mut Loader, is_dev: bool) -> MailSettings {
@@ -104,11 +107,15 @@ pub fn session(loader: &mut Loader) -> SessionSettings {
         max_per_user: raw.max_per_user,
         login_token_ttl: raw.login_token_ttl.0,
         touch_interval: raw.touch_interval.0,
+        remember_me: raw.remember_me,
+        remember_timeout: raw.remember_timeout.0,
+        sudo_window: raw.sudo_window.0,
+        bind_ip: raw.bind_ip,
     }
 }
 
 /// The sections `[login]` and below; `has_mail` says whether links can be mailed.
-pub fn login(loader: &mut Loader, has_mail: bool) -> Login {
+pub fn login(loader: &mut Loader, server: &Server, name: &str, has_mail: bool) -> Login {
     let (raw, section) = loader.read::<raw::Login>("login");
     let mut link = |key: &str, text: Option<&String>, mail: bool| -> Option<Url> {
         let text = text?;
@@ -139,12 +146,15 @@ pub fn login(loader: &mut Loader, has_mail: bool) -> Login {
         allowed_email_domains: lower(raw.allowed_email_domains),
         blocked_email_domains: lower(raw.blocked_email_domains),
         account_linking: raw.account_linking,
+        require_verified_email: raw.require_verified_email,
         username: raw.username,
         terms_url,
         privacy_url,
         support_url,
         password: password(loader),
         magic_link: magic_link(loader, has_mail),
+        passkey: accounts::passkey(loader, server, name),
+        mfa: accounts::mfa(loader, server.is_dev),
     }
 }
 
@@ -165,6 +175,9 @@ fn password(loader: &mut Loader) -> Password {
         enabled: raw.enabled,
         min_length: raw.min_length,
         max_length: raw.max_length,
+        min_strength: raw.min_strength,
+        breach_check: raw.breach_check,
+        reset_ttl: raw.reset_ttl.0,
         argon2_memory_kib: memory,
         argon2_iterations: raw.argon2_iterations,
         argon2_parallelism: raw.argon2_parallelism,

@@ -53,7 +53,7 @@ pub fn schema(kinds: Kinds<'_>) -> Value {
 type Make = fn(&mut SchemaGenerator) -> schemars::Schema;
 
 /// The fixed sections and their schemas.
-pub(super) const FIXED: [(&str, Make); 13] = [
+pub(super) const FIXED: [(&str, Make); 18] = [
     ("server", raw::Server::json_schema),
     ("database", raw::Database::json_schema),
     ("secrets", raw::Secrets::json_schema),
@@ -63,8 +63,13 @@ pub(super) const FIXED: [(&str, Make); 13] = [
     ("login", raw::Login::json_schema),
     ("login.password", raw::Password::json_schema),
     ("login.magic_link", raw::MagicLink::json_schema),
+    ("login.passkey", raw::Passkey::json_schema),
+    ("login.mfa", raw::Mfa::json_schema),
     ("rate_limit", raw::RateLimit::json_schema),
     ("admin", raw::Admin::json_schema),
+    ("api", raw::Api::json_schema),
+    ("audit", raw::Audit::json_schema),
+    ("privacy", raw::Privacy::json_schema),
     ("observability", raw::Observability::json_schema),
     ("theme", raw::Theme::json_schema),
 ];

@@ -20,8 +20,11 @@ const BUILT_IN: [&str; 2] = ["admin", "member"];
 /// The settings with their families.
 pub fn with_families(mut settings: Settings, loader: &mut Loader) -> Settings {
     for section in loader.split.family("roles") {
-        loader.read_section::<raw::Role>(&section);
+        let role = loader.read_section::<raw::Role>(&section);
         settings.roles.push(section.id().to_owned());
+        if !role.description.is_empty() {
+            settings.role_descriptions.insert(section.id().to_owned(), role.description);
+        }
     }
     for role in BUILT_IN {
         if !settings.roles.iter().any(|have| have == role) {
@@ -70,7 +73,9 @@ impl Known {
     fn new(loader: &Loader, settings: &Settings) -> Self {
         let ids = |family| loader.split.family(family).into_iter().map(|section| section.id);
         Self {
-            methods: ids("providers").chain(["password".to_owned(), "magic-link".to_owned()]).collect(),
+            methods: ids("providers")
+                .chain(["password".to_owned(), "magic-link".to_owned(), "passkey".to_owned()])
+                .collect(),
             permissions: ids("permissions").collect(),
             roles: settings.roles.iter().cloned().collect(),
         }
@@ -191,6 +196,8 @@ fn service(raw: raw::Service, id: &str, inherited: Algorithm) -> Service {
         permissions: raw.permissions,
         merge: raw.permissions_merge,
         permissions_format: raw.permissions_format,
+        require_mfa: raw.require_mfa,
+        max_auth_age: Some(raw.max_auth_age.0).filter(|age| !age.is_zero()),
         allowed_providers: raw.allowed_providers,
         allowed_roles: raw.allowed_roles,
         client_secret_hash: secret.map(|secret| {

@@ -8,6 +8,7 @@ use time::Duration;
 use url::Url;
 
 use super::{Rate, Secret};
+use crate::domain::email::Email;
 use crate::domain::linking::LinkPolicy;
 use crate::domain::service::{Algorithm, Service};
 
@@ -24,8 +25,13 @@ pub struct Settings {
     pub rate_limit: RateLimits,
     pub observability: Observability,
     pub theme: Theme,
-    pub admin_setup_link_ttl: Duration,
+    pub admin: Admin,
+    pub api: Api,
+    pub audit: Audit,
+    pub privacy: Privacy,
     pub roles: Vec<String>,
+    /// What people see of a role, by its name; where the file says something.
+    pub role_descriptions: std::collections::BTreeMap<String, String>,
     pub services: Vec<Service>,
     pub providers: Vec<super::Section>,
     pub permissions: Vec<super::Section>,
@@ -145,6 +151,12 @@ pub struct SessionSettings {
     pub max_per_user: u32,
     pub login_token_ttl: Duration,
     pub touch_interval: Duration,
+    pub remember_me: RememberMe,
+    /// Without use, where the browser is remembered.
+    pub remember_timeout: Duration,
+    /// For how long a sign-in counts as fresh.
+    pub sudo_window: Duration,
+    pub bind_ip: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -154,12 +166,15 @@ pub struct Login {
     pub allowed_email_domains: Vec<String>,
     pub blocked_email_domains: Vec<String>,
     pub account_linking: LinkPolicy,
+    pub require_verified_email: bool,
     pub username: UsernameRule,
     pub terms_url: Option<Url>,
     pub privacy_url: Option<Url>,
     pub support_url: Option<Url>,
     pub password: Password,
     pub magic_link: MagicLink,
+    pub passkey: Passkey,
+    pub mfa: Mfa,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize, serde::Serialize, schemars::JsonSchema)]
@@ -190,6 +205,10 @@ pub struct Password {
     /// In code points.
     pub min_length: usize,
     pub max_length: usize,
+    /// The least zxcvbn score, 0 to 4.
+    pub min_strength: u8,
+    pub breach_check: BreachCheck,
+    pub reset_ttl: Duration,
     /// In KiB, as argon2 counts.
     pub argon2_memory_kib: u32,
     pub argon2_iterations: u32,
@@ -217,13 +236,118 @@ pub enum SameBrowser {
     Require,
 }
 
+/// Whether a browser may be remembered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize, serde::Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum RememberMe {
+    /// By a box that is ticked.
+    #[default]
+    Ask,
+    Always,
+    Never,
+}
+
+/// Whether new passwords are looked up among those that leaked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize, serde::Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum BreachCheck {
+    #[default]
+    Off,
+    /// By the range interface of Have I Been Pwned.
+    Hibp,
+}
+
+#[derive(Debug, Clone)]
+pub struct Passkey {
+    pub enabled: bool,
+    /// The issuer's host or a parent of it.
+    pub rp_id: String,
+    pub rp_name: String,
+    pub extra_origins: Vec<Url>,
+    pub user_verification: UserVerification,
+    pub max_per_user: u32,
+}
+
+/// Whether an authenticator checks who uses it (WebAuthn §5.8.6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize, serde::Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum UserVerification {
+    Required,
+    #[default]
+    Preferred,
+    Discouraged,
+}
+
+#[derive(Debug, Clone)]
+pub struct Mfa {
+    pub require: MfaRule,
+    pub totp: bool,
+    /// How many; 0 is none.
+    pub recovery_codes: usize,
+    pub trust_upstream_amr: bool,
+}
+
+/// Who needs a second factor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, serde::Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum MfaRule {
+    Never,
+    Admins,
+    Always,
+}
+
+#[derive(Debug, Clone)]
+pub struct Admin {
+    /// In their normal form.
+    pub emails: Vec<Email>,
+    pub require_mfa: bool,
+    /// Empty: from anywhere.
+    pub allowed_networks: Vec<IpNet>,
+    pub setup_link_ttl: Duration,
+}
+
+#[derive(Debug, Clone)]
+pub struct Api {
+    pub enabled: bool,
+    pub max_key_ttl: Duration,
+}
+
+#[derive(Debug, Clone)]
+pub struct Audit {
+    pub retention: Duration,
+    pub hash_chain: bool,
+    /// Whether a copy of each event is logged.
+    pub to_log: bool,
+}
+
+#[derive(Debug, Clone)]
+pub struct Privacy {
+    pub ip_retention: Duration,
+    pub geoip_db: Option<PathBuf>,
+    pub delete_grace: Duration,
+}
+
+/// When a client that fails too often is shut out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ban {
+    /// Failures …
+    pub after: u32,
+    /// … within this time …
+    pub per: Duration,
+    /// … shut it out for this long.
+    pub lasts: Duration,
+}
+
 #[derive(Debug, Clone)]
 pub struct RateLimits {
     pub login_ip: Rate,
     pub login_account: Rate,
     pub mail_address: Rate,
     pub mail_ip: Rate,
+    pub signup_ip: Rate,
     pub token_client: Rate,
+    pub api_key: Rate,
+    pub ban: Option<Ban>,
     pub exempt: Vec<IpNet>,
 }
 

@@ -39,6 +39,9 @@ pub struct ServiceClaims<'a> {
     pub jti: TokenId,
     pub sid: SessionId,
     pub auth_time: i64,
+    /// What was proven (RFC 8176), with `mfa` where it was more than one factor.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub amr: Vec<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub permissions: Option<Spelled<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]

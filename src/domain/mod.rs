@@ -1,11 +1,13 @@
 //! Plain types and pure rules: no async, no web framework, no database.
 
+pub mod audit;
 pub mod claims;
 pub mod email;
 pub mod id;
 pub mod identity;
 pub mod linking;
 pub mod permission;
+pub mod proof;
 pub mod return_to;
 pub mod service;
 pub mod user;

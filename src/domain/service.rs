@@ -35,6 +35,10 @@ pub struct Service {
     pub merge: Merge,
     /// How permissions stand in the token.
     pub permissions_format: PermissionsFormat,
+    /// Whether its people need a second factor.
+    pub require_mfa: bool,
+    /// A sign-in older than this is asked for again; `None` is any.
+    pub max_auth_age: Option<Duration>,
     /// Only these methods may be used; empty means all.
     pub allowed_providers: Vec<String>,
     /// Only users with one of these roles; empty means all.

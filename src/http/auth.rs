@@ -25,6 +25,7 @@ use super::login::start_path;
 use super::site::{Running, Site};
 use crate::account::{Renamed, rename};
 use crate::app::Refusal;
+use crate::domain::audit::Actor;
 use crate::store::sessions::Sessions;
 use answers::{
     Authorized, Checked, Granted, NoPermissions, NotSignedIn, Offered, PublicProfile, Resolved, SignedIn, Updated,
@@ -357,8 +358,8 @@ async fn logout(
     };
     // First here, where extensions are told; a session that the cookie's layer has ended is over already and tells nobody.
     if let Some(live) = live {
-        site.app.accounts.sign_out(&live.user, live.id, &live.method).await?;
-        site.app.house.parcels.notify_one();
+        let by = browser.by(Actor::User(live.user.id));
+        site.app.accounts.sign_out(&live.user, live.id, &live.method, &by).await?;
     }
     if token.is_none() {
         browser.sign_out().await?;

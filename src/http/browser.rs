@@ -12,8 +12,10 @@ use tower_sessions::Session;
 
 use super::client::ClientIp;
 use super::error::{Code, Error};
+use super::layers::RequestId;
 use super::origin;
 use super::site::{Running, Site};
+use crate::domain::audit::{Actor, By};
 use crate::keys::random_token;
 use crate::login::door::{Attempt, Carrier};
 use crate::store::live::Live;
@@ -95,6 +97,16 @@ impl Browser {
     /// The client's address.
     pub fn ip(&self) -> Option<std::net::IpAddr> {
         self.ip
+    }
+
+    /// Somebody acting from here, for the audit trail.
+    pub fn by(&self, actor: Actor) -> By {
+        By {
+            actor,
+            ip: self.ip,
+            user_agent: self.user_agent.clone(),
+            reference: RequestId::current().map(|id| id.to_string()),
+        }
     }
 
     /// What it calls itself: `Firefox on Linux`.

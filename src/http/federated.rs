@@ -15,6 +15,8 @@ use super::finish::{Waiting, finish, see_other, wait_for_proof};
 use super::limit::{Limit, count_all, forgive_all};
 use super::site::{Running, Site};
 use crate::account::{Arrival, Outcome, Way};
+use crate::domain::audit::{Actor, By};
+use crate::domain::proof::{Amr, Proof};
 use crate::login::{Attempt, Next, federated};
 use crate::provider::{Callback, Provider, ProviderError};
 
@@ -77,7 +79,7 @@ struct Answer {
 
 /// How a browser came back.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum By {
+enum Verb {
     Get,
     Post,
 }
@@ -97,8 +99,8 @@ async fn callback(
     Path(id): Path<String>,
     Query(answer): Query<Answer>,
 ) -> Result<Response, Error> {
-    check_method(provider(&site, &id)?, By::Get)?;
-    come_back(site, browser, Some(&id), By::Get, answer).await
+    check_method(provider(&site, &id)?, Verb::Get)?;
+    come_back(site, browser, Some(&id), Verb::Get, answer).await
 }
 
 async fn posted_callback(
@@ -108,18 +110,18 @@ async fn posted_callback(
     Form(answer): Form<Answer>,
 ) -> Result<Response, Error> {
     let site = running.now();
-    check_method(provider(&site, &id)?, By::Post)?;
-    come_back(site, browser, Some(&id), By::Post, answer).await
+    check_method(provider(&site, &id)?, Verb::Post)?;
+    come_back(site, browser, Some(&id), Verb::Post, answer).await
 }
 
 async fn classic_callback(site: Site, browser: Browser, Query(answer): Query<Answer>) -> Result<Response, Error> {
-    come_back(site, browser, None, By::Get, answer).await
+    come_back(site, browser, None, Verb::Get, answer).await
 }
 
-fn check_method(provider: &dyn Provider, by: By) -> Result<(), Error> {
+fn check_method(provider: &dyn Provider, by: Verb) -> Result<(), Error> {
     match (provider.answers_by_post(), by) {
-        (true, By::Get) => Err(wrong_method("POST")),
-        (false, By::Post) => Err(wrong_method("GET")),
+        (true, Verb::Get) => Err(wrong_method("POST")),
+        (false, Verb::Post) => Err(wrong_method("GET")),
         _ => Ok(()),
     }
 }
@@ -129,7 +131,7 @@ async fn come_back(
     site: Site,
     mut browser: Browser,
     id: Option<&str>,
-    by: By,
+    by: Verb,
     answer: Answer,
 ) -> Result<Response, Error> {
     let attempt = answer.state.as_deref().and_then(|state| browser.attempt(state));
@@ -144,7 +146,10 @@ async fn come_back(
     let limits = [Limit::of_client("login", browser.ip(), site.app.settings.rate_limit.login_ip)];
     count_all(&site, browser.ip(), &limits).await?;
     let outcome = match (answer.code, answer.error) {
-        (Some(code), None) => arrive(&site, provider, &attempt, &Callback { code, iss: answer.iss }).await,
+        (Some(code), None) => {
+            let by = browser.by(Actor::Anonymous);
+            arrive(&site, provider, &attempt, &Callback { code, iss: answer.iss }, &by).await
+        }
         (None, Some(_)) => Err(Error::new(Code::ProviderRefused)),
         _ => Err(Code::LoginStale.into()),
     };
@@ -154,7 +159,7 @@ async fn come_back(
     };
     forgive_all(&site, browser.ip(), &limits).await?;
     match outcome {
-        Outcome::In(user) => finish(&site, browser, &user, &attempt.method, attempt.next).await,
+        Outcome::In(user) => finish(&site, browser, &user, Proof::of(&attempt.method, Amr::Fed), attempt.next).await,
         Outcome::Ask(_) => {
             wait_for_proof(&site, &mut browser, &waiting, attempt.next);
             Ok(browser.answer(see_other(&site.path("/login/link-accounts"))))
@@ -182,12 +187,13 @@ async fn arrive(
     provider: &dyn Provider,
     attempt: &Attempt,
     callback: &Callback,
+    by: &By,
 ) -> Result<Arrived, Error> {
     let identity =
         federated::resume(provider, attempt, callback).await.map_err(|error| failed(&attempt.method, error))?;
     let rules = provider.rules();
     let service = attempt.next.as_ref().map(|next| next.service.as_str());
-    let way = Way { method: &attempt.method, service };
+    let way = Way { method: &attempt.method, service, by };
     let arrival = Arrival { identity: &identity, link: rules.link, signup: rules.signup, way };
     let outcome = site.app.accounts.arrive(arrival).await?;
     let user = match &outcome {

@@ -10,10 +10,13 @@ use time::{Duration, OffsetDateTime};
 use super::browser::Browser;
 use super::error::{Code, Error};
 use super::site::Site;
-use crate::account::AccountError;
+use super::sudo;
+use crate::account::{AccountError, Need};
 use crate::app::App;
+use crate::domain::audit::Actor;
 use crate::domain::id::{SessionId, UserId};
 use crate::domain::identity::Identity;
+use crate::domain::proof::Proof;
 use crate::domain::service::Delivery;
 use crate::domain::user::User;
 use crate::keys::TokenError;
@@ -23,6 +26,12 @@ use crate::store::sessions::SignedIn;
 
 /// The method name of an attempt that waits for a proof before two accounts are linked.
 pub const LINK: &str = "link";
+/// The method name of an attempt that waits for a second factor.
+pub const SECOND_FACTOR: &str = "second-factor";
+/// The method name of an attempt that waits for a second factor to be set up.
+pub const ENROL: &str = "enrol";
+/// How long a person may take between the factors.
+const FACTOR_PATIENCE: Duration = Duration::minutes(10);
 /// How long a person may take to sign in with the method they already have.
 const LINK_PATIENCE: Duration = Duration::minutes(15);
 /// Most bytes of groups that wait in a cookie.
@@ -59,31 +68,92 @@ pub fn waiting(browser: &Browser) -> Option<(Attempt, Waiting)> {
     Some((attempt, waiting))
 }
 
-/// Signs the user in here and sends them on.
+/// Somebody who proved a first factor and still lacks another; carried by their browser, a session for nobody.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pending {
+    /// Who it is, as far as the first factor says.
+    pub user: UserId,
+    /// What is proven so far.
+    pub proof: Proof,
+}
+
+/// The sign-in that waits for another factor in this browser, and the attempt that carries it; the newest if there are several.
+pub fn pending(browser: &Browser) -> Option<(Attempt, Pending)> {
+    let waits = |attempt: &Attempt| attempt.method == SECOND_FACTOR || attempt.method == ENROL;
+    let attempt = browser.attempts().into_iter().find(waits)?;
+    let pending = serde_json::from_value(attempt.memory.clone()).ok()?;
+    Some((attempt, pending))
+}
+
+/// The end of every first factor: a session and the way on, or the step that asks for what is lacking.
 pub async fn finish(
     site: &Site,
     mut browser: Browser,
     user: &User,
-    method: &str,
+    proof: Proof,
     next: Option<Next>,
 ) -> Result<Response, Error> {
+    let service = next.as_ref().and_then(|next| site.app.service(&next.service));
+    match site.app.accounts.need(user, &proof, service).await? {
+        Need::Nothing => complete(site, browser, user, proof, next).await,
+        lacking => {
+            let to = wait_for_factor(site, &mut browser, user.id, proof, next, lacking);
+            Ok(browser.answer(see_other(&to)))
+        }
+    }
+}
+
+/// Keeps the unfinished sign-in in the browser; the path of the step that asks for what is lacking.
+pub fn wait_for_factor(
+    site: &Site,
+    browser: &mut Browser,
+    user: UserId,
+    proof: Proof,
+    next: Option<Next>,
+    lacking: Need,
+) -> String {
+    let method = if lacking == Need::Enrol { ENROL } else { SECOND_FACTOR };
+    let memory = serde_json::to_value(Pending { user, proof }).expect("plain JSON");
+    for (old, _) in pending(browser) {
+        browser.drop_attempt(&old);
+    }
+    let attempt = site.app.door.begin(method, next, FACTOR_PATIENCE, memory);
+    browser.keep(&attempt, false);
+    site.path(&format!("/login/{method}"))
+}
+
+/// Signs the user in here, who has proven everything that is asked for, and sends them on.
+pub async fn complete(
+    site: &Site,
+    mut browser: Browser,
+    user: &User,
+    proof: Proof,
+    next: Option<Next>,
+) -> Result<Response, Error> {
+    let by = browser.by(Actor::User(user.id));
     let connected = link_waiting(site, &mut browser, user).await?;
+    let confirmed = sudo::confirmed(site, &mut browser, user.id).await?;
+    let service = next.as_ref().map(|next| next.service.as_str());
+    site.app.accounts.signed_in(user, &proof, service, &by).await?;
     let session = SessionId::new();
     let signed_in = SignedIn {
         session,
         user: user.id,
-        method: method.to_owned(),
+        method: proof.method.clone(),
         user_agent: browser.user_agent().map(str::to_owned),
         ip: browser.ip().map(|ip| ip.to_string()),
+        amr: proof.amr,
+        remembered: false,
     };
     browser.sign_in(&signed_in).await?;
-    browser.remember("last", method, LAST_METHOD);
-    tracing::info!(user.id = %user.id, login.method = method, "signed in");
+    browser.remember("last", &proof.method, LAST_METHOD);
+    tracing::info!(user.id = %user.id, login.method = proof.method, "signed in");
     let ends = site.app.now() + site.app.settings.session.absolute_timeout;
-    let mut to = way_back(site, user.id, session, ends, next.as_ref())?;
-    if let (Some(id), None) = (connected, next) {
-        to = format!("{to}?connected={id}");
-    }
+    let to = match (confirmed, connected, &next) {
+        (Some(page), _, None) => site.path(&page),
+        (None, Some(id), None) => format!("{}?connected={id}", site.path("/account")),
+        _ => way_back(site, user.id, session, ends, next.as_ref())?,
+    };
     Ok(browser.answer(see_other(&to)))
 }
 
@@ -96,7 +166,7 @@ async fn link_waiting(site: &Site, browser: &mut Browser, user: &User) -> Result
         return Ok(None);
     }
     browser.drop_attempt(&attempt);
-    if site.app.accounts.link_after_proof(user, &waiting.identity).await? {
+    if site.app.accounts.link_after_proof(user, &waiting.identity, &browser.by(Actor::User(user.id))).await? {
         let provider = waiting.identity.subject.provider;
         tracing::info!(user.id = %user.id, provider.name = provider, "an identity was linked");
         return Ok(Some(provider));

@@ -14,16 +14,19 @@ use super::browser::Browser;
 use super::error::{Code, Error};
 use super::federated::Target;
 use super::fields::{Form, Query};
-use super::finish::{finish, see_other, waiting, way_back};
+use super::finish::{finish, see_other, wait_for_factor, waiting, way_back};
 use super::limit::{Limit, count_all, forgive_all};
 use super::page::{
     Hidden, Href, LinkAccountsPage, LoginButton, LoginPage, MagicLinkForm, Methods, Notice, Page, PasswordForm,
     ServiceLink,
 };
 use super::site::{Running, Site};
-use crate::account::{AccountError, Way};
+use crate::account::{AccountError, Need};
 use crate::config::settings::{MailTransport, Signup};
+use crate::domain::id::UserId;
+use crate::domain::proof::{Amr, Proof};
 use crate::login::{Next, magic_link};
+use crate::store::live::Live;
 use crate::store::users::Linked;
 
 /// The name of the password as a method.
@@ -42,11 +45,25 @@ pub fn router() -> Router<Running> {
 async fn page(site: Site, browser: Browser, Query(target): Query<Target>) -> Result<Response, Error> {
     let next = target.parse(&site)?;
     let visitor = browser.visitor().await?;
-    if let Some(live) = visitor.filter(|live| site.app.may_use(&live.method, next.as_ref())) {
-        let to = way_back(&site, live.user.id, live.id, live.expires_at, next.as_ref())?;
-        return Ok(browser.answer(see_other(&to)));
+    if let Some(live) = visitor.filter(|live| site.app.is_good_for(live, next.as_ref())) {
+        return on(&site, browser, &live, next).await;
     }
     show(&site, browser, next.as_ref(), StatusCode::OK, Typed::default()).await
+}
+
+/// Somebody who is signed in goes on, if the service asks for nothing more.
+async fn on(site: &Site, mut browser: Browser, live: &Live, next: Option<Next>) -> Result<Response, Error> {
+    let service = next.as_ref().and_then(|next| site.app.service(&next.service));
+    let proof = Proof { method: live.method.clone(), amr: live.amr.clone() };
+    let to = match service {
+        Some(service) if service.require_mfa => site.app.accounts.need(&live.user, &proof, Some(service)).await?,
+        _ => Need::Nothing,
+    };
+    let to = match to {
+        Need::Nothing => way_back(site, live.user.id, live.id, live.expires_at, next.as_ref())?,
+        lacking => wait_for_factor(site, &mut browser, live.user.id, proof, next, lacking),
+    };
+    Ok(browser.answer(see_other(&to)))
 }
 
 /// What was typed before, and what was wrong with it.
@@ -85,7 +102,7 @@ pub async fn has_admin(site: &Site) -> Result<bool, Error> {
 }
 
 /// The ways in that lead to `next`; `only`: no others than these ids.
-fn methods(site: &Site, browser: &Browser, next: Option<&Next>, typed: Typed, only: Option<&[String]>) -> Methods {
+pub fn methods(site: &Site, browser: &Browser, next: Option<&Next>, typed: Typed, only: Option<&[String]>) -> Methods {
     let offered = |id: &str| site.app.may_use(id, next) && only.is_none_or(|only| only.iter().any(|known| known == id));
     let last = browser.remembered("last").unwrap_or_default();
     let providers = site.app.providers.iter().filter(|(id, _)| offered(id));
@@ -176,11 +193,10 @@ async fn password(
     let ip = browser.ip();
     let limits = [Limit::of_client("login", ip, rates.login_ip), Limit::of_name("login", &name, rates.login_account)];
     count_all(&site, ip, &limits).await?;
-    let way = Way { method: PASSWORD, service: next.as_ref().map(|next| next.service.as_str()) };
-    match site.app.accounts.arrive_by_password(account, &fields.password, way).await {
+    match site.app.accounts.arrive_by_password(account, &fields.password).await {
         Ok(Some(user)) => {
             forgive_all(&site, ip, &limits).await?;
-            finish(&site, browser, &user, PASSWORD, next).await
+            finish(&site, browser, &user, Proof::of(PASSWORD, Amr::Pwd), next).await
         }
         Ok(None) => refused(&site, browser, next.as_ref(), fields.email).await,
         Err(error) => {
@@ -222,7 +238,7 @@ async fn link_accounts(site: Site, browser: Browser) -> Result<Response, Error> 
 }
 
 /// The ids of the methods that open the account.
-async fn known_methods(site: &Site, user: crate::domain::id::UserId) -> Result<Vec<String>, Error> {
+pub async fn known_methods(site: &Site, user: UserId) -> Result<Vec<String>, Error> {
     let store = site.app.store();
     let linked = store.identities(user).await?;
     let mut known: Vec<String> = linked.into_iter().map(|Linked { subject, .. }| subject.provider).collect();

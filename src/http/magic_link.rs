@@ -24,7 +24,9 @@ use super::site::{Running, Site};
 use crate::account::{AccountError, Way};
 use crate::config::settings::SameBrowser;
 use crate::config::{Rate, Span};
+use crate::domain::audit::Actor;
 use crate::domain::email::Email;
+use crate::domain::proof::{Amr, Proof};
 use crate::login::door::Carrier;
 use crate::login::magic_link::{self, METHOD, Memory};
 use crate::login::{Attempt, Next};
@@ -254,13 +256,14 @@ async fn arrive(site: &Site, mut browser: Browser, attempt: Attempt, memory: &Me
         return Err(Code::LoginStale.into());
     }
     browser.drop_attempt(&attempt);
-    let way = Way { method: METHOD, service: attempt.next.as_ref().map(|next| next.service.as_str()) };
+    let by = browser.by(Actor::Anonymous);
+    let way = Way { method: METHOD, service: attempt.next.as_ref().map(|next| next.service.as_str()), by: &by };
     let user = match site.app.accounts.arrive_by_mail(&memory.email, way).await {
         // Who was locked since the letter was sent sees what a late link shows.
         Err(AccountError::Locked) => return Err(Code::AccountLocked.into()),
         other => other?,
     };
-    finish(site, browser, &user, METHOD, attempt.next).await
+    finish(site, browser, &user, Proof::of(METHOD, Amr::Mail), attempt.next).await
 }
 
 /// The mailed login behind a link, unless it is late or over.

@@ -22,6 +22,7 @@ pub mod page;
 pub mod server;
 pub mod setup;
 pub mod site;
+pub mod sudo;
 pub mod well_known;
 pub mod wire;
 
@@ -50,7 +51,8 @@ pub fn router(running: &Running, sessions: Sessions, readiness: Readiness) -> Ro
         .merge(login::router())
         .merge(magic_link::router())
         .merge(federated::router())
-        .merge(setup::router());
+        .merge(setup::router())
+        .merge(sudo::router());
     if server.is_dev {
         pages = pages.merge(dev::router());
     }

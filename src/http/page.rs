@@ -3,6 +3,7 @@
 mod account;
 mod dev;
 mod end;
+mod frame;
 mod login;
 mod show;
 
@@ -12,9 +13,12 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use url::Url;
 
-pub use account::{AccountPage, LogoutPage, SessionRow, SetupErrors, SetupPage, ShownAddress, SignedOutPage};
+pub use account::{
+    AccountPage, ConfirmPage, LogoutPage, SessionRow, SetupErrors, SetupPage, ShownAddress, SignedOutPage,
+};
 pub use dev::{CurlLine, DemoPage, DemoToken, DevMailPage, DevPeoplePage, DevPerson, MailRow, OpenMail};
 pub use end::{Action, ErrorPage, WrongHostPage};
+pub use frame::{Frame, Tab};
 pub use login::{
     CheckMailPage, CodeForm, CodePage, LinkAccountsPage, LoginButton, LoginPage, MagicLinkForm, MagicLinkPage, Methods,
     OtherBrowser, PasswordForm, ResendForm,

@@ -19,8 +19,10 @@ use super::page::{Hidden, Href, Moment, Page, SetupErrors, SetupPage};
 use super::site::{Running, Site};
 use crate::account::AccountError;
 use crate::app::ADMIN;
+use crate::domain::audit::Actor;
 use crate::domain::email::Email;
 use crate::domain::identity::display_name;
+use crate::domain::proof::{Amr, Proof};
 use crate::domain::user::Username;
 use crate::login::Attempt;
 use crate::store::users::NewUser;
@@ -76,14 +78,14 @@ async fn create(
         roles,
         ..NewUser::default()
     };
-    let user = match site.app.add_admin(&attempt, new, &fields.password).await {
+    let user = match site.app.add_admin(&attempt, new, &fields.password, &browser.by(Actor::Anonymous)).await {
         Err(AccountError::Store(error)) if error.is_conflict() => {
             return Err(Error::bad_request("Somebody took this address a moment ago. Open the link again."));
         }
         other => other?.ok_or(Code::LinkGone)?,
     };
     tracing::warn!(user.id = %user.id, "an administrator was made with an admin link");
-    finish(&site, browser, &user, PASSWORD, None).await
+    finish(&site, browser, &user, Proof::of(PASSWORD, Amr::Pwd), None).await
 }
 
 fn show(site: &Site, browser: Browser, token: &str, attempt: &Attempt, typed: Fields, errors: SetupErrors) -> Response {

@@ -1,6 +1,7 @@
 //! Letters, and who carries them.
 
 pub mod letter;
+pub mod notice;
 pub mod sink;
 pub mod smtp;
 

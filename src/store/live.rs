@@ -18,6 +18,7 @@ use super::entity::{address, session, user};
 use super::users::{moment, to_user};
 use super::{Store, StoreError};
 use crate::domain::id::SessionId;
+use crate::domain::proof::{self, Amr};
 use crate::domain::user::User;
 use crate::memo::Memo;
 
@@ -30,6 +31,8 @@ pub struct Live {
     pub user: User,
     /// The provider or method it began with.
     pub method: String,
+    /// What was proven.
+    pub amr: Vec<Amr>,
     /// When the person proved who they are.
     pub auth_time: OffsetDateTime,
     /// The hard end.
@@ -52,10 +55,21 @@ impl Live {
             id,
             user,
             method: "sample".into(),
+            amr: Vec::new(),
             auth_time: at,
             expires_at,
             seen_at: AtomicI64::new(at.unix_timestamp()),
         }
+    }
+
+    /// Whether more than one factor was proven.
+    pub fn is_multi_factor(&self) -> bool {
+        proof::is_multi_factor(&self.amr)
+    }
+
+    /// Whether the person proved who they are within this time.
+    pub fn is_fresh(&self, window: Duration, now: OffsetDateTime) -> bool {
+        now - self.auth_time < window
     }
 
     fn lasts(&self, idle: Duration, now: i64) -> bool {
@@ -150,6 +164,8 @@ impl Store {
             id,
             user: to_user(user, address)?,
             method: session.method,
+            amr: serde_json::from_str(&session.amr)
+                .map_err(|_| StoreError::Corrupt("what a session proved is not a list".into()))?,
             auth_time: moment(session.created_at)?,
             expires_at: moment(session.expires_at)?,
             seen_at: AtomicI64::new(session.seen_at),

@@ -2,8 +2,11 @@
 
 pub use sea_orm::DatabaseTransaction as Tx;
 
+pub mod audit;
 pub mod entity;
+pub mod factors;
 pub mod keys;
+pub mod latest;
 pub mod limits;
 pub mod live;
 pub mod outbox;
@@ -158,7 +161,8 @@ impl Store {
         let spent = spent::sweep(&self.write, now).await?;
         let sessions = sessions::sweep(&self.write, now).await?;
         let limits = limits::sweep(&self.write, now).await?;
-        Ok(spent + sessions + limits)
+        let latest = latest::sweep(&self.write, now).await?;
+        Ok(spent + sessions + limits + latest)
     }
 }
 

@@ -21,6 +21,7 @@ use super::entity::session;
 use super::users::moment;
 use super::{Store, StoreError};
 use crate::domain::id::{SessionId, UserId};
+use crate::domain::proof::Amr;
 
 /// What a session knows: who signed in, how, from where. The only thing that is ever put into one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +32,12 @@ pub struct SignedIn {
     pub method: String,
     pub user_agent: Option<String>,
     pub ip: Option<String>,
+    /// What was proven.
+    #[serde(default)]
+    pub amr: Vec<Amr>,
+    /// Whether the browser is to be remembered.
+    #[serde(default)]
+    pub remembered: bool,
 }
 
 /// Where [`SignedIn`] lies in a session's data.
@@ -88,6 +95,8 @@ impl Sessions {
             ended_at: Set(None),
             user_agent: Set(signed_in.user_agent),
             ip: Set(signed_in.ip),
+            amr: Set(serde_json::to_string(&signed_in.amr).expect("plain JSON")),
+            remembered: Set(i64::from(signed_in.remembered)),
         };
         let db = self.store.begin().await?;
         session::Entity::insert(row).exec_without_returning(&db).await?;

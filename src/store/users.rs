@@ -152,6 +152,9 @@ pub async fn create(db: &impl ConnectionTrait, new: NewUser, now: i64) -> Result
         created_at: Set(now),
         updated_at: Set(now),
         version: Set(1),
+        extra: Set(None),
+        deletes_at: Set(None),
+        terms_accepted: Set(None),
     };
     // Somebody else may take the name in between: then the next one, and in the end none.
     for _ in 0..NAMING_ROUNDS {

@@ -6,6 +6,7 @@ use super::stage::script::SHOP_SECRET;
 use super::stage::{House, Stage};
 use crate::account::AccountError;
 use crate::app::Minted;
+use crate::domain::audit::By;
 use crate::domain::email::Email;
 use crate::login::Attempt;
 use crate::store::outbox::{Lane, claim};
@@ -57,9 +58,10 @@ async fn of_two_links_printed_at_start_one_makes_an_administrator() {
     let one = opened(&stage, &stage.app.admin_link(Minted::AtStart)).await.unwrap();
     let other = opened(&stage, &stage.app.admin_link(Minted::AtStart)).await.unwrap();
 
+    let by = By::command();
     let (one, other) = tokio::join!(
-        stage.app.add_admin(&one, admin("one@example.org"), PASSWORD),
-        stage.app.add_admin(&other, admin("other@example.org"), PASSWORD),
+        stage.app.add_admin(&one, admin("one@example.org"), PASSWORD, &by),
+        stage.app.add_admin(&other, admin("other@example.org"), PASSWORD, &by),
     );
 
     assert_eq!([one.unwrap(), other.unwrap()].iter().flatten().count(), 1);
@@ -70,15 +72,17 @@ async fn an_admin_link_that_made_nobody_is_still_good() {
     let stage = Stage::open().await;
     let mut ada = admin("ada@example.org");
     ada.roles.clear();
-    stage.app.accounts.add(ada, None).await.unwrap();
+    stage.app.accounts.add(ada, None, &By::command()).await.unwrap();
     let link = stage.app.admin_link(Minted::AtStart);
 
     let attempt = opened(&stage, &link).await.unwrap();
-    let taken = stage.app.add_admin(&attempt, admin("ada@example.org"), PASSWORD).await;
+    let taken = stage.app.add_admin(&attempt, admin("ada@example.org"), PASSWORD, &By::command()).await;
     assert!(matches!(taken, Err(AccountError::Store(error)) if error.is_conflict()));
 
     let attempt = opened(&stage, &link).await.unwrap();
-    assert!(stage.app.add_admin(&attempt, admin("grace@example.org"), PASSWORD).await.unwrap().is_some());
+    assert!(
+        stage.app.add_admin(&attempt, admin("grace@example.org"), PASSWORD, &By::command()).await.unwrap().is_some()
+    );
     assert!(opened(&stage, &link).await.is_none());
 }
 

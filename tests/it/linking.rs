@@ -8,12 +8,14 @@ use std::ops::Deref;
 
 use super::stage::Stage;
 use crate::account::{AccountError, Arrival, Outcome, Way};
+use crate::domain::audit::By;
 use crate::domain::email::{Email, VerifiedEmail};
 use crate::domain::identity::{Identity, Subject};
 use crate::domain::linking::LinkPolicy;
 use crate::domain::user::User;
 
-const WAY: Way<'static> = Way { method: "github", service: None };
+static NOBODY: By = By::command();
+const WAY: Way<'static> = Way { method: "github", service: None, by: &NOBODY };
 
 /// A house whose `[login]` says this.
 struct House(Stage);
@@ -30,7 +32,7 @@ impl House {
     /// What somebody who types this name and this password comes to.
     async fn sign_in(&self, name: &str, password: &str) -> Result<Option<User>, AccountError> {
         let user = self.app.accounts.called(name).await?;
-        self.app.accounts.arrive_by_password(user, password, WAY).await
+        self.app.accounts.arrive_by_password(user, password).await
     }
 
     async fn open(login: &str) -> Self {

@@ -15,6 +15,7 @@ use std::future::IntoFuture as _;
 
 use super::stage::request::query_of;
 use super::stage::{Browser, Reply, Stage};
+use crate::domain::audit::By;
 use crate::domain::email::Email;
 use crate::domain::user::{User, Username};
 use crate::store::users::NewUser;
@@ -25,7 +26,7 @@ const SECRET: &str = "correct battery horse";
 async fn with_password(stage: &Stage, name: &str) -> User {
     let email: Email = format!("{name}@example.org").parse().unwrap();
     let new = NewUser { username: Username::new(name), email: Some((email, true)), ..NewUser::default() };
-    stage.app.accounts.add(new, Some(SECRET)).await.unwrap()
+    stage.app.accounts.add(new, Some(SECRET), &By::command()).await.unwrap()
 }
 
 /// Types it into the login page; stays with the first answer.

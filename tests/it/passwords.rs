@@ -4,13 +4,16 @@ use std::time::{Duration, Instant};
 
 use crate::account::AccountError;
 use crate::account::password::{Checked, Hasher, Unfit};
-use crate::config::settings::Password;
+use crate::config::settings::{BreachCheck, Password};
 
 fn settings() -> Password {
     Password {
         enabled: true,
         min_length: 8,
         max_length: 64,
+        min_strength: 0,
+        breach_check: BreachCheck::Off,
+        reset_ttl: time::Duration::minutes(30),
         argon2_memory_kib: 8192,
         argon2_iterations: 1,
         argon2_parallelism: 1,

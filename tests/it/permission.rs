@@ -57,6 +57,8 @@ pub fn service(id: &str, permissions: &[&str]) -> Service {
         permissions: permissions.iter().map(|id| (*id).to_owned()).collect(),
         merge: Merge::Union,
         permissions_format: PermissionsFormat::List,
+        require_mfa: false,
+        max_auth_age: None,
         allowed_providers: Vec::new(),
         allowed_roles: Vec::new(),
         client_secret_hash: None,

@@ -10,7 +10,10 @@ use sea_orm::{ConnectionTrait as _, DatabaseConnection, DbBackend, EntityTrait, 
 use super::stage::clock::ManualClock;
 use super::stage::database::Empty;
 use crate::store::Store;
-use crate::store::entity::{address, fact, identity, outbox, password, rate_limit, session, signing_key, spent, user};
+use crate::store::entity::{
+    address, alias, audit_event, fact, identity, latest, outbox, passkey, password, rate_limit, recovery_code, session,
+    signing_key, spent, totp, user,
+};
 
 async fn open(place: &Empty) -> Store {
     Store::connect(&place.settings, Arc::new(ManualClock::new())).await.unwrap()
@@ -54,6 +57,12 @@ async fn all_match(db: &DatabaseConnection) {
     matches(db, signing_key::Entity).await;
     matches(db, fact::Entity).await;
     matches(db, outbox::Entity).await;
+    matches(db, totp::Entity).await;
+    matches(db, recovery_code::Entity).await;
+    matches(db, passkey::Entity).await;
+    matches(db, latest::Entity).await;
+    matches(db, alias::Entity).await;
+    matches(db, audit_event::Entity).await;
 }
 
 #[tokio::test]

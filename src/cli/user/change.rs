@@ -6,6 +6,7 @@ use crate::account::AccountError;
 use crate::app::App;
 use crate::cli::desk::{patiently, plain};
 use crate::cli::{Desk, Failure};
+use crate::domain::audit::By;
 use crate::domain::email::Email;
 use crate::domain::identity::display_name;
 use crate::domain::user::{User, Username};
@@ -26,7 +27,7 @@ pub async fn add(app: &App, options: Add, desk: &mut Desk) -> Result<(), Failure
     let name = options.name.as_deref().and_then(display_name);
     let new =
         NewUser { username, name, email: Some((email.clone(), !options.unverified)), roles, ..NewUser::default() };
-    let user = match patiently("making the user", app.accounts.add(new, password.as_deref())).await {
+    let user = match patiently("making the user", app.accounts.add(new, password.as_deref(), &By::command())).await {
         Err(AccountError::Store(error)) if error.is_conflict() => return Err(taken(&email)),
         done => done?,
     };
@@ -72,7 +73,7 @@ fn password(app: &App, desk: &mut Desk) -> Result<String, Failure> {
 
 /// Locks or unlocks.
 pub async fn set_locked(app: &App, user: &User, locked: bool, desk: &mut Desk) -> Result<(), Failure> {
-    let changed = app.accounts.set_locked(user.id, locked).await?;
+    let changed = app.accounts.set_locked(user.id, locked, &By::command()).await?;
     let who = plain(&user.shown_name());
     desk.say(match (changed, locked) {
         (true, true) => format!("{who} is locked, and every session of theirs has ended"),
@@ -96,7 +97,7 @@ pub async fn delete(app: &App, user: &User, yes: bool, desk: &mut Desk) -> Resul
 
 /// Ends all sessions of a user.
 pub async fn end_sessions(app: &App, user: &User, json: bool, desk: &mut Desk) -> Result<(), Failure> {
-    let ended = app.accounts.sign_out_everywhere(user, None).await?;
+    let ended = app.accounts.sign_out_everywhere(user, None, &By::command()).await?;
     if json {
         return desk.json(&serde_json::json!({ "ended": ended }));
     }

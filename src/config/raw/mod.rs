@@ -1,5 +1,6 @@
 //! The sections as the file writes them: types, defaults and ranges. The JSON Schema is made from these.
 
+mod account;
 mod people;
 mod server;
 mod service;
@@ -8,8 +9,9 @@ use time::Duration;
 
 use super::{Rate, Span};
 
+pub use account::{Admin, Api, Audit, AuditSink, Ban, Mfa, Passkey, Privacy};
 pub use people::{Login, MagicLink, Mail, Password, Session, Transport};
-pub use server::{Admin, Database, Keys, Mode, Observability, RateLimit, Retire, Secrets, Server, Synchronous};
+pub use server::{Database, Keys, Mode, Observability, RateLimit, Retire, Secrets, Server, Synchronous};
 pub use service::{Role, Service, Theme};
 
 const fn seconds(n: i64) -> Span {

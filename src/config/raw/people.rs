@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{days, hours, minutes, seconds};
-use crate::config::settings::{SameBrowser, Signup, SmtpSecurity, UsernameRule};
+use crate::config::settings::{BreachCheck, RememberMe, SameBrowser, Signup, SmtpSecurity, UsernameRule};
 use crate::config::{Secret, Size, Span};
 use crate::domain::linking::LinkPolicy;
 
@@ -89,6 +89,16 @@ pub struct Session {
     /// The `jwt` of /auth/check; it also dies with its session.
     #[schemars(extend("x-min" = "5m", "x-max" = "30d"))]
     pub login_token_ttl: Span,
+    /// Whether the browser may be remembered: `ask` shows a box to tick.
+    pub remember_me: RememberMe,
+    /// Without use, where the browser is remembered.
+    #[schemars(extend("x-min" = "5m", "x-max" = "1y"))]
+    pub remember_timeout: Span,
+    /// After this, sensitive steps ask for a fresh sign-in.
+    #[schemars(extend("x-min" = "1m", "x-max" = "1h"))]
+    pub sudo_window: Span,
+    /// Whether a session ends when its network address changes.
+    pub bind_ip: bool,
     /// Least time between two writes of "last seen".
     #[schemars(extend("x-min" = "1s", "x-max" = "1h"))]
     pub touch_interval: Span,
@@ -102,6 +112,10 @@ impl Default for Session {
             absolute_timeout: days(30),
             max_per_user: 50,
             login_token_ttl: hours(12),
+            remember_me: RememberMe::default(),
+            remember_timeout: days(30),
+            sudo_window: minutes(10),
+            bind_ip: false,
             touch_interval: seconds(60),
         }
     }
@@ -121,6 +135,8 @@ pub struct Login {
     pub blocked_email_domains: Vec<String>,
     /// What happens when an address is already known.
     pub account_linking: LinkPolicy,
+    /// Whether users whose address is not verified reach only the page that verifies it.
+    pub require_verified_email: bool,
     /// Who may set the user name.
     pub username: UsernameRule,
     /// Linked on the pages.
@@ -139,6 +155,7 @@ impl Default for Login {
             allowed_email_domains: Vec::new(),
             blocked_email_domains: Vec::new(),
             account_linking: LinkPolicy::default(),
+            require_verified_email: true,
             username: UsernameRule::default(),
             terms_url: None,
             privacy_url: None,
@@ -159,6 +176,14 @@ pub struct Password {
     /// In code points.
     #[schemars(range(min = 64, max = 1024))]
     pub max_length: usize,
+    /// How hard to guess a new one must be, 0 to 4 (zxcvbn).
+    #[schemars(range(min = 0, max = 4))]
+    pub min_strength: u8,
+    /// Whether new ones are looked up among those that leaked (only five digits of their hash leave).
+    pub breach_check: BreachCheck,
+    /// A mailed link to set a new one works this long.
+    #[schemars(extend("x-min" = "5m", "x-max" = "24h"))]
+    pub reset_ttl: Span,
     /// For one hash; raised parameters are applied at the next sign-in.
     #[schemars(extend("x-min" = "8 MiB", "x-max" = "1 GiB"))]
     pub argon2_memory: Size,
@@ -179,6 +204,9 @@ impl Default for Password {
             enabled: true,
             min_length: 10,
             max_length: 256,
+            min_strength: 3,
+            breach_check: BreachCheck::default(),
+            reset_ttl: minutes(30),
             argon2_memory: Size(19 << 20),
             argon2_iterations: 2,
             argon2_parallelism: 1,

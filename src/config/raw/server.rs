@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use time::Duration;
 
-use super::{days, hours, minutes, rate, seconds};
+use super::{Ban, days, hours, minutes, rate, seconds};
 use crate::config::settings::{ClientIpHeader, LogFormat};
 use crate::config::{Rate, Secret, Size, Span};
 use crate::domain::service::Algorithm;
@@ -229,8 +229,14 @@ pub struct RateLimit {
     pub mail_address: Rate,
     /// Mails asked for by one client address.
     pub mail_ip: Rate,
+    /// Sign-ups from one client address.
+    pub signup_ip: Rate,
     /// Token requests of one service.
     pub token_client: Rate,
+    /// Requests with one API key; wrong keys count for the client address.
+    pub api_key: Rate,
+    /// Shuts a client address out that fails too often; off unless given.
+    pub ban: Option<Ban>,
     /// Addresses no limit counts for.
     #[schemars(with = "Vec<String>")]
     pub exempt: Vec<IpNet>,
@@ -243,24 +249,12 @@ impl Default for RateLimit {
             login_account: rate(10, minutes(15), 5),
             mail_address: rate(5, hours(1), 3),
             mail_ip: rate(20, hours(1), 5),
+            signup_ip: rate(10, hours(1), 3),
             token_client: rate(600, minutes(1), 200),
+            api_key: rate(600, minutes(1), 100),
+            ban: None,
             exempt: Vec::new(),
         }
-    }
-}
-
-/// Those who run the server.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct Admin {
-    /// How long a one-time admin link works.
-    #[schemars(extend("x-min" = "5m", "x-max" = "24h"))]
-    pub setup_link_ttl: Span,
-}
-
-impl Default for Admin {
-    fn default() -> Self {
-        Self { setup_link_ttl: minutes(60) }
     }
 }
 

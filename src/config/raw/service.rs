@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::minutes;
+use super::{minutes, seconds};
 use crate::config::settings::ThemeMode;
 use crate::config::{Secret, Span};
 use crate::domain::permission::Merge;
@@ -44,6 +44,11 @@ pub struct Service {
     pub permissions_merge: Merge,
     /// How permissions stand in the token.
     pub permissions_format: PermissionsFormat,
+    /// Whether its people need a second factor.
+    pub require_mfa: bool,
+    /// A sign-in older than this is asked for again; `0s` is any.
+    #[schemars(extend("x-min" = "0s", "x-max" = "1y"))]
+    pub max_auth_age: Span,
     /// Only these providers, `password` or `magic-link`; all unless given.
     pub allowed_providers: Vec<String>,
     /// Only users with one of these roles; all unless given.
@@ -67,6 +72,8 @@ impl Default for Service {
             permissions: Vec::new(),
             permissions_merge: Merge::default(),
             permissions_format: PermissionsFormat::default(),
+            require_mfa: false,
+            max_auth_age: seconds(0),
             allowed_providers: Vec::new(),
             allowed_roles: Vec::new(),
         }
@@ -97,8 +104,11 @@ impl TokenAlg {
 
 /// A name an admin gives to people, and permission providers read.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Role {}
+#[serde(default, deny_unknown_fields)]
+pub struct Role {
+    /// What people see.
+    pub description: String,
+}
 
 /// How the pages look.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

@@ -5,12 +5,14 @@ use std::sync::Arc;
 use askama::Template;
 
 use super::show::initial;
-use super::{Hidden, Href, Moment, Notice, Page, ServiceLink, Shell};
+use super::{Frame, Hidden, Href, Methods, Moment, Notice, Page, ServiceLink, Shell};
 
 /// `/account`: who is signed in, and where.
 #[derive(Debug, Clone, Template)]
-#[template(path = "account.html")]
+#[template(path = "account/overview.html")]
 pub struct AccountPage {
+    /// The other pages of the account.
+    pub frame: Frame,
     /// What all pages share.
     pub shell: Arc<Shell>,
     /// What is said first.
@@ -58,6 +60,20 @@ impl AccountPage {
     pub fn reachable(&self) -> Vec<(&str, &Href)> {
         self.services.iter().filter_map(|service| Some((service.name.as_str(), service.url.as_ref()?))).collect()
     }
+}
+
+/// `/account/confirm`: the person signs in once more before a sensitive step.
+#[derive(Debug, Clone, Template)]
+#[template(path = "account/confirm.html")]
+pub struct ConfirmPage {
+    /// What all pages share.
+    pub shell: Arc<Shell>,
+    /// Who it is asked of.
+    pub name: String,
+    /// The ways in that the account has.
+    pub methods: Methods,
+    /// Back to the account, with nothing done.
+    pub back: Href,
 }
 
 /// An address and whether it is proven.
@@ -160,6 +176,7 @@ impl SetupErrors {
 }
 
 impl Page for AccountPage {}
+impl Page for ConfirmPage {}
 impl Page for LogoutPage {}
 impl Page for SignedOutPage {}
 impl Page for SetupPage {}

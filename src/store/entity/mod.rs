@@ -1,12 +1,18 @@
 //! One table, one file, fields only.
 
 pub mod address;
+pub mod alias;
+pub mod audit_event;
 pub mod fact;
 pub mod identity;
+pub mod latest;
 pub mod outbox;
+pub mod passkey;
 pub mod password;
 pub mod rate_limit;
+pub mod recovery_code;
 pub mod session;
 pub mod signing_key;
 pub mod spent;
+pub mod totp;
 pub mod user;

@@ -22,6 +22,11 @@ pub struct Model {
     pub user_agent: Option<String>,
     #[sea_orm(column_type = "Text", nullable)]
     pub ip: Option<String>,
+    /// What was proven, a JSON list (RFC 8176).
+    #[sea_orm(column_type = "Text")]
+    pub amr: String,
+    /// 1: the browser is to be remembered.
+    pub remembered: i64,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

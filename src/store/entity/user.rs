@@ -25,6 +25,14 @@ pub struct Model {
     pub created_at: i64,
     pub updated_at: i64,
     pub version: i64,
+    /// What else is known of them, a JSON object.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub extra: Option<String>,
+    /// When the account goes, if its owner wants it gone.
+    pub deletes_at: Option<i64>,
+    /// The terms they accepted, and when.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub terms_accepted: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

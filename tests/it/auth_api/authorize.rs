@@ -47,7 +47,7 @@ async fn a_service_gets_a_token_that_says_who_and_what() {
     let login = claims_of(&token);
     let expected = json!({
         "iss": "https://auth.example", "sub": user, "aud": "wiki", "client_id": "wiki", "iat": stage.now(),
-        "exp": stage.now() + 900, "jti": claims["jti"], "sid": login["sid"], "auth_time": stage.now(),
+        "exp": stage.now() + 900, "jti": claims["jti"], "sid": login["sid"], "auth_time": stage.now(), "amr": ["fed"],
         "permissions": ["wiki:read"], "roles": ["member"],
     });
     assert_eq!(claims, expected);

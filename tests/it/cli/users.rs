@@ -16,7 +16,15 @@ const ROLES: &str = "[login]\ndefault_roles = [\"member\"]\n[roles.editor]\n";
 /// A session as a sign-in makes one.
 async fn sign_in(app: &App, user: UserId) -> SessionId {
     let session = SessionId::new();
-    let signed_in = SignedIn { session, user, method: "password".into(), user_agent: None, ip: Some("::1".into()) };
+    let signed_in = SignedIn {
+        session,
+        user,
+        method: "password".into(),
+        user_agent: None,
+        ip: Some("::1".into()),
+        amr: Vec::new(),
+        remembered: false,
+    };
     let data = HashMap::from([(SIGNED_IN.to_owned(), serde_json::to_value(signed_in).unwrap())]);
     let sessions = Sessions::new(app.store().clone(), app.house.lifetimes.clone());
     let mut record = Record { id: Id::default(), data, expiry_date: app.now() + app.settings.session.absolute_timeout };

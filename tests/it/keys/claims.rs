@@ -16,6 +16,7 @@ fn service_claims(aud: Audience<'_>) -> ServiceClaims<'_> {
         jti: TokenId::new(),
         sid: SessionId::new(),
         auth_time: 0,
+        amr: Vec::new(),
         permissions: None,
         scope: None,
         roles: Vec::new(),

@@ -8,6 +8,7 @@ use tower_sessions::session::{Id, Record};
 
 use super::{House, WAY, allowing, arrival, at, bare, email, vouched};
 use crate::account::{AccountError, Outcome};
+use crate::domain::audit::By;
 use crate::domain::id::SessionId;
 use crate::domain::linking::LinkPolicy::{Ask, Never, VerifiedEmail};
 use crate::domain::user::User;
@@ -21,14 +22,21 @@ const SECRET: &str = "a squatter's own password";
 /// An account with the victim's address, never proven, with every way in that its maker could prepare.
 async fn squatter(house: &House) -> (User, Sessions, Id) {
     let new = NewUser { email: Some((email("ada@x.example"), false)), ..NewUser::default() };
-    let user = house.app.accounts.add(new, Some(SECRET)).await.unwrap();
+    let user = house.app.accounts.add(new, Some(SECRET), &By::command()).await.unwrap();
     let now = house.app.store().now();
     users::link(house.app.store().write(), user.id, &bare("squatter").subject, now).await.unwrap();
     let hour = time::Duration::HOUR;
     let lifetimes = Lifetimes { absolute: hour * 24, idle: hour, max_per_user: 10 };
     let sessions = Sessions::new(house.app.store().clone(), Arc::new(ArcSwap::from_pointee(lifetimes)));
-    let signed_in =
-        SignedIn { session: SessionId::new(), user: user.id, method: "password".into(), user_agent: None, ip: None };
+    let signed_in = SignedIn {
+        session: SessionId::new(),
+        user: user.id,
+        method: "password".into(),
+        user_agent: None,
+        ip: None,
+        amr: Vec::new(),
+        remembered: false,
+    };
     let data = [(SIGNED_IN.to_owned(), serde_json::to_value(signed_in).unwrap())].into();
     let mut record = Record { id: Id::default(), data, expiry_date: house.app.now() + hour };
     sessions.create(&mut record).await.unwrap();
@@ -92,7 +100,7 @@ async fn where_linking_is_off_a_claim_changes_nothing_and_lets_nobody_in() {
 async fn a_locked_account_is_not_taken_over_and_keeps_what_it_has() {
     let house = House::open("").await;
     let (user, ..) = squatter(&house).await;
-    house.app.accounts.set_locked(user.id, true).await.unwrap();
+    house.app.accounts.set_locked(user.id, true, &By::command()).await.unwrap();
 
     let refused = house.app.accounts.arrive(allowing(&vouched("ada", "ada@x.example"), VerifiedEmail)).await;
 
@@ -106,7 +114,7 @@ async fn a_locked_account_is_not_taken_over_and_keeps_what_it_has() {
 async fn a_proven_account_keeps_what_it_has_when_another_identity_is_linked() {
     let house = House::open("account_linking = \"verified-email\"").await;
     let new = NewUser { email: Some((email("ada@x.example"), true)), ..NewUser::default() };
-    let ada = house.app.accounts.add(new, Some(SECRET)).await.unwrap();
+    let ada = house.app.accounts.add(new, Some(SECRET), &By::command()).await.unwrap();
 
     let same = house.enter(&vouched("ada", "ada@x.example")).await;
 
@@ -124,7 +132,7 @@ async fn asking_changes_nothing_until_the_proof_is_there() {
     assert_eq!(house.arrive(&other).await, Outcome::Ask(ada.id));
     assert_eq!(house.app.store().identities(ada.id).await.unwrap().len(), 1);
 
-    assert!(house.app.accounts.link_after_proof(&ada, &other).await.unwrap());
+    assert!(house.app.accounts.link_after_proof(&ada, &other, &By::command()).await.unwrap());
     assert_eq!(house.enter(&other).await.id, ada.id);
     assert_eq!(house.count().await, 1);
 }
@@ -135,7 +143,7 @@ async fn an_identity_that_belongs_to_somebody_is_not_linked_to_another() {
     let ada = house.enter(&bare("ada")).await;
     let bob = house.enter(&bare("bob")).await;
 
-    assert!(!house.app.accounts.link_after_proof(&bob, &bare("ada")).await.unwrap());
+    assert!(!house.app.accounts.link_after_proof(&bob, &bare("ada"), &By::command()).await.unwrap());
 
     assert_eq!(house.enter(&bare("ada")).await.id, ada.id);
     assert_eq!(house.app.store().identities(bob.id).await.unwrap().len(), 1);
@@ -255,7 +263,7 @@ async fn a_locked_user_and_a_wrong_password_are_one_answer() {
         email: Some((email("ada@x.example"), true)),
         ..NewUser::default()
     };
-    let ada = house.app.accounts.add(new, Some(SECRET)).await.unwrap();
+    let ada = house.app.accounts.add(new, Some(SECRET), &By::command()).await.unwrap();
     let comes = async |name: &str, password: &str| house.sign_in(name, password).await.unwrap().is_some();
 
     for name in ["ada@x.example", "ADA@X.example", " ada@x.example", "Ada", "ADA", "ada"] {
@@ -264,9 +272,9 @@ async fn a_locked_user_and_a_wrong_password_are_one_answer() {
     assert!(!comes("ada", "wrong").await);
     assert!(!comes("nobody", SECRET).await);
     assert!(!comes("", "").await);
-    house.app.accounts.set_locked(ada.id, true).await.unwrap();
+    house.app.accounts.set_locked(ada.id, true, &By::command()).await.unwrap();
     assert!(!comes("ada", SECRET).await);
-    house.app.accounts.set_locked(ada.id, false).await.unwrap();
+    house.app.accounts.set_locked(ada.id, false, &By::command()).await.unwrap();
     assert!(comes("ada", SECRET).await);
 }
 
@@ -274,7 +282,7 @@ async fn a_locked_user_and_a_wrong_password_are_one_answer() {
 async fn a_hash_is_renewed_at_the_next_sign_in_and_only_then() {
     let house = House::open("").await;
     let new = NewUser { email: Some((email("ada@x.example"), true)), ..NewUser::default() };
-    let ada = house.app.accounts.add(new, None).await.unwrap();
+    let ada = house.app.accounts.add(new, None, &By::command()).await.unwrap();
     let weak = crate::config::settings::Password {
         argon2_iterations: 1,
         argon2_memory_kib: 4096,

@@ -3,6 +3,7 @@
 use super::{House, Identity, at, bare, email, vouched};
 use crate::account::{Renamed, rename};
 use crate::config::settings::UsernameRule;
+use crate::domain::audit::By;
 
 fn called(subject: &str, username: &str) -> Identity {
     Identity { username: Some(username.into()), ..bare(subject) }
@@ -99,7 +100,7 @@ async fn the_groups_of_one_provider_are_not_the_business_of_another() {
     let house = House::open("").await;
     let ada = house.enter(&Identity { groups: vec!["github:staff".into()], ..vouched("1", "ada@x.example") }).await;
     let google = Identity { groups: vec!["google:team".into()], ..at("google", "https://g.example", "7") };
-    assert!(house.app.accounts.link_after_proof(&ada, &google).await.unwrap());
+    assert!(house.app.accounts.link_after_proof(&ada, &google, &By::command()).await.unwrap());
 
     assert_eq!(house.enter(&google).await.groups, ["github:staff", "google:team"]);
     assert_eq!(house.enter(&bare("1")).await.groups, ["google:team"]);

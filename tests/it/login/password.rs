@@ -1,6 +1,7 @@
 //! The password: one answer for everything that is not right, and only from our own page.
 
 use super::{SECRET, csrf, types, with_password};
+use crate::domain::audit::By;
 use crate::it::stage::{Browser, Stage};
 use crate::store::users::NewUser;
 
@@ -46,7 +47,7 @@ async fn nobody_learns_why_they_did_not_come_in() {
     let locked = with_password(&stage, "locky").await;
     stage.lock(locked.id, true).await;
     let new = NewUser { email: Some(("nopwd@example.org".parse().unwrap(), true)), ..NewUser::default() };
-    stage.app.accounts.add(new, None).await.unwrap();
+    stage.app.accounts.add(new, None, &By::command()).await.unwrap();
 
     let wrong = seen(&mut stage.browser(), "right@example.org", "wrong password").await;
 

@@ -81,7 +81,7 @@ async fn of_many_links_used_at_once_on_two_servers_one_makes_the_first_administr
 #[tokio::test]
 async fn a_link_has_its_time() {
     let stage = Stage::open().await;
-    let ttl = stage.app.settings.admin_setup_link_ttl;
+    let ttl = stage.app.settings.admin.setup_link_ttl;
     let (late, last) = (link(&stage, ByCommand), link(&stage, ByCommand));
     stage.wait(ttl - Duration::SECOND);
     assert_eq!(fills_in(&mut stage.browser(), &last, "one@example.org").await, 303);

@@ -13,9 +13,9 @@ use crate::config::settings::Theme;
 use crate::http::assets::{Assets, Links};
 use crate::http::page::{
     AccountPage, Action, CheckMailPage, CodeForm, CodePage, CurlLine, DemoPage, DemoToken, DevMailPage, DevPeoplePage,
-    DevPerson, ErrorPage, Hidden, Href, LinkAccountsPage, LoginButton, LoginPage, LogoutPage, MagicLinkForm,
+    DevPerson, ErrorPage, Frame, Hidden, Href, LinkAccountsPage, LoginButton, LoginPage, LogoutPage, MagicLinkForm,
     MagicLinkPage, MailRow, Methods, Moment, Notice, OpenMail, OtherBrowser, PasswordForm, ResendForm, ServiceLink,
-    SessionRow, SetupErrors, SetupPage, Shell, ShownAddress, SignedOutPage, WrongHostPage,
+    SessionRow, SetupErrors, SetupPage, Shell, ShownAddress, SignedOutPage, Tab, WrongHostPage,
 };
 use crate::mail::letter::MagicLinkLetter;
 
@@ -160,6 +160,7 @@ fn session(id: &str, device: &str, minutes: i64, is_this: bool) -> SessionRow {
 
 fn account() -> AccountPage {
     AccountPage {
+        frame: Frame::new(&shell(), Tab::Overview),
         shell: shell(),
         notice: None,
         name: "Ada Lovelace".into(),

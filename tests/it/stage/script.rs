@@ -23,6 +23,9 @@ enabled = true
 [login.magic_link]
 enabled = true
 
+[login.mfa]
+require = "never"
+
 [providers.sso]
 kind = "oidc"
 name = "SSO"

@@ -11,17 +11,19 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use serde::Deserialize;
 
-use super::browser::{Browser, device};
-use super::error::{Code, Error};
-use super::fields::{Form, Query};
-use super::finish::see_other;
-use super::login::has_admin;
-use super::page::{
-    AccountPage, Hidden, Href, LogoutPage, Moment, Notice, Page, ServiceLink, SessionRow, ShownAddress, SignedOutPage,
-};
-use super::site::{Running, Site};
 use crate::app::may_enter;
+use crate::domain::audit::Actor;
 use crate::domain::id::SessionId;
+use crate::http::browser::{Browser, device};
+use crate::http::error::{Code, Error};
+use crate::http::fields::{Form, Query};
+use crate::http::finish::see_other;
+use crate::http::login::has_admin;
+use crate::http::page::{
+    AccountPage, Frame, Hidden, Href, LogoutPage, Moment, Notice, Page, ServiceLink, SessionRow, ShownAddress,
+    SignedOutPage, Tab,
+};
+use crate::http::site::{Running, Site};
 use crate::store::live::Live;
 
 /// The routes of this area.
@@ -65,6 +67,7 @@ async fn account(site: Site, browser: Browser, Query(news): Query<News>) -> Resu
     let services =
         site.app.settings.services.iter().filter(|service| service.enabled && may_enter(service, &user.roles));
     let page = AccountPage {
+        frame: Frame::new(&site.shell, Tab::Overview),
         shell: Arc::clone(&site.shell),
         notice,
         name: user.shown_name(),
@@ -93,7 +96,7 @@ async fn account(site: Site, browser: Browser, Query(news): Query<News>) -> Resu
 fn method_name(site: &Site, method: &str) -> String {
     match site.app.providers.get(method) {
         Some(provider) => provider.button().name.clone(),
-        None if method == super::login::PASSWORD => "a password".into(),
+        None if method == crate::http::login::PASSWORD => "a password".into(),
         None => "a mailed link".into(),
     }
 }
@@ -112,10 +115,10 @@ async fn end_session(
     let site = running.now();
     let live = changer(&browser, &fields.csrf).await?;
     let session = SessionId::from_str(&fields.session).map_err(|_| Code::NotFound)?;
-    if !site.app.accounts.sign_out(&live.user, session, &live.method).await? {
+    let by = browser.by(Actor::User(live.user.id));
+    if !site.app.accounts.sign_out(&live.user, session, &live.method, &by).await? {
         return Err(Code::NotFound.into());
     }
-    site.app.house.parcels.notify_waiters();
     Ok(browser.answer(see_other(&site.path("/account"))))
 }
 
@@ -131,8 +134,7 @@ async fn end_others(
 ) -> Result<Response, Error> {
     let site = running.now();
     let live = changer(&browser, &fields.csrf).await?;
-    site.app.accounts.sign_out_everywhere(&live.user, Some(live.id)).await?;
-    site.app.house.parcels.notify_waiters();
+    site.app.accounts.sign_out_everywhere(&live.user, Some(live.id), &browser.by(Actor::User(live.user.id))).await?;
     Ok(browser.answer(see_other(&site.path("/account"))))
 }
 
@@ -171,12 +173,12 @@ async fn logout(
     browser.check_csrf(&fields.csrf)?;
     let everywhere = fields.scope.as_deref() == Some("everywhere");
     if let Some(live) = browser.visitor().await? {
+        let by = browser.by(Actor::User(live.user.id));
         if everywhere {
-            site.app.accounts.sign_out_everywhere(&live.user, None).await?;
+            site.app.accounts.sign_out_everywhere(&live.user, None, &by).await?;
         } else {
-            site.app.accounts.sign_out(&live.user, live.id, &live.method).await?;
+            site.app.accounts.sign_out(&live.user, live.id, &live.method, &by).await?;
         }
-        site.app.house.parcels.notify_waiters();
         tracing::info!(user.id = %live.user.id, everywhere, "signed out");
     }
     browser.sign_out().await?;

@@ -1,0 +1,107 @@
+//! Sensitive steps ask for a fresh sign-in: `/account/confirm`, and the gate in front of every page that needs one.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::response::Response;
+use axum::routing::get;
+use serde::{Deserialize, Serialize};
+use time::Duration;
+
+use super::browser::Browser;
+use super::error::Error;
+use super::fields::Query;
+use super::finish::see_other;
+use super::login::{Typed, known_methods, methods};
+use super::page::{ConfirmPage, Href, Page};
+use super::site::{Running, Site};
+use crate::domain::id::UserId;
+use crate::login::Attempt;
+use crate::store::live::Live;
+
+/// The method name of an attempt that remembers where a fresh sign-in leads.
+const CONFIRM: &str = "confirm";
+/// How long a person may take for it.
+const PATIENCE: Duration = Duration::minutes(15);
+
+/// The routes of this area.
+pub fn router() -> Router<Running> {
+    Router::new().route("/account/confirm", get(page))
+}
+
+/// Who is signed in here, or the answer that leads to the login page.
+pub async fn signed_in(site: &Site, browser: &Browser) -> Result<Result<Arc<Live>, Response>, Error> {
+    Ok(browser.visitor().await?.ok_or_else(|| see_other(&site.path("/login"))))
+}
+
+/// Who has signed in here within `session.sudo_window`, or the answer that asks for it and leads to `back` then. Activity does
+/// not prolong the window.
+pub async fn fresh(site: &Site, browser: &Browser, back: &str) -> Result<Result<Arc<Live>, Response>, Error> {
+    let window = site.app.settings.session.sudo_window;
+    Ok(signed_in(site, browser).await?.and_then(|live| match live.is_fresh(window, site.app.now()) {
+        true => Ok(live),
+        false => Err(see_other(&format!("{}?to={back}", site.path("/account/confirm")))),
+    }))
+}
+
+/// Who signs in afresh, and for which page.
+#[derive(Debug, Serialize, Deserialize)]
+struct Wish {
+    user: UserId,
+    to: String,
+}
+
+#[derive(Deserialize)]
+struct To {
+    to: Option<String>,
+}
+
+/// Every way in that the account has; whoever uses one comes back with a new session.
+async fn page(site: Site, mut browser: Browser, Query(to): Query<To>) -> Result<Response, Error> {
+    let live = match signed_in(&site, &browser).await? {
+        Ok(live) => live,
+        Err(ask) => return Ok(browser.answer(ask)),
+    };
+    let to = to.to.filter(|to| is_own(to)).unwrap_or_else(|| "/account".to_owned());
+    if live.is_fresh(site.app.settings.session.sudo_window, site.app.now()) {
+        return Ok(browser.answer(see_other(&site.path(&to))));
+    }
+    for (old, _) in waiting(&browser) {
+        browser.drop_attempt(&old);
+    }
+    let wish = serde_json::to_value(Wish { user: live.user.id, to: to.clone() }).expect("plain JSON");
+    browser.keep(&site.app.door.begin(CONFIRM, None, PATIENCE, wish), false);
+    let known = known_methods(&site, live.user.id).await?;
+    let email = live.user.email.as_ref().map(|address| address.email.to_string());
+    let typed = Typed { email: email.unwrap_or_default(), ..Typed::default() };
+    let page = ConfirmPage {
+        shell: Arc::clone(&site.shell),
+        name: live.user.shown_name(),
+        methods: methods(&site, &browser, None, typed, Some(&known)),
+        back: Href::from(site.path("/account")),
+    };
+    Ok(browser.answer(page.answer(StatusCode::OK)))
+}
+
+/// A page of the account, and nothing else.
+fn is_own(path: &str) -> bool {
+    let rest = path.strip_prefix("/account").filter(|rest| rest.is_empty() || rest.starts_with('/'));
+    rest.is_some_and(|rest| {
+        !rest.contains("//") && rest.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-' || byte == b'/')
+    })
+}
+
+fn waiting(browser: &Browser) -> Option<(Attempt, Wish)> {
+    let attempt = browser.attempts().into_iter().find(|attempt| attempt.method == CONFIRM)?;
+    let wish = serde_json::from_value(attempt.memory.clone()).ok()?;
+    Some((attempt, wish))
+}
+
+/// The page this user wanted to reach by signing in afresh, once.
+pub async fn confirmed(site: &Site, browser: &mut Browser, user: UserId) -> Result<Option<String>, Error> {
+    let Some((attempt, wish)) = waiting(browser) else { return Ok(None) };
+    browser.drop_attempt(&attempt);
+    let is_first = site.app.door.spend(&attempt).await?;
+    Ok((is_first && wish.user == user).then_some(wish.to))
+}
