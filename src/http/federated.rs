@@ -8,12 +8,14 @@ use axum::routing::get;
 use serde::Deserialize;
 use url::Url;
 
+use super::account::LEFT;
 use super::browser::Browser;
 use super::error::{Code, Error};
 use super::fields::{Form, Query};
 use super::finish::{Waiting, finish, see_other, wait_for_proof};
 use super::limit::{Limit, count_all, forgive_all};
 use super::site::{Running, Site};
+use super::sudo;
 use crate::account::{Arrival, Outcome, Way};
 use crate::domain::audit::{Actor, By};
 use crate::domain::proof::{Amr, Proof};
@@ -61,8 +63,9 @@ async fn start(
     if !site.app.may_use(&id, next.as_ref()) {
         return Err(Error::new(Code::AccessDenied).detail("This service does not accept this way to sign in."));
     }
-    let callback = callback_url(&site, &id);
-    let begun = federated::begin(&site.app.door, &id, provider, callback, next).await;
+    let again = sudo::is_waiting(&browser) || browser.remembered(LEFT).is_some();
+    let start = federated::Start { callback: callback_url(&site, &id), next, again };
+    let begun = federated::begin(&site.app.door, &id, provider, start).await;
     let (attempt, to) = begun.map_err(|error| failed(&id, error))?;
     browser.keep(&attempt, provider.answers_by_post());
     Ok(browser.answer(see_other(to.as_str())))

@@ -7,6 +7,7 @@ use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
 
+use super::account::LEFT;
 use super::browser::Browser;
 use super::error::{Code, Error};
 use super::site::Site;
@@ -147,6 +148,9 @@ pub async fn complete(
     };
     browser.sign_in(&signed_in).await?;
     browser.remember("last", &proof.method, LAST_METHOD);
+    if browser.remembered(LEFT).is_some() {
+        browser.forget(LEFT);
+    }
     tracing::info!(user.id = %user.id, login.method = proof.method, "signed in");
     let ends = site.app.now() + site.app.settings.session.absolute_timeout;
     let to = match (confirmed, connected, &next) {

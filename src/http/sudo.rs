@@ -98,6 +98,11 @@ fn waiting(browser: &Browser) -> Option<(Attempt, Wish)> {
     Some((attempt, wish))
 }
 
+/// Whether somebody here is about to sign in afresh.
+pub fn is_waiting(browser: &Browser) -> bool {
+    waiting(browser).is_some()
+}
+
 /// The page this user wanted to reach by signing in afresh, once.
 pub async fn confirmed(site: &Site, browser: &mut Browser, user: UserId) -> Result<Option<String>, Error> {
     let Some((attempt, wish)) = waiting(browser) else { return Ok(None) };

@@ -66,8 +66,9 @@ pub fn authorize_url(
         .set_redirect_uri(std::borrow::Cow::Owned(redirect))
         .set_pkce_challenge(challenge)
         .add_scopes(common.scopes.iter().cloned().map(Scope::new));
-    if let Some(prompt) = &common.prompt {
-        request = request.add_extra_param("prompt", prompt.clone());
+    let prompt = if handshake.again { Some("login") } else { common.prompt.as_deref() };
+    if let Some(prompt) = prompt {
+        request = request.add_extra_param("prompt", prompt.to_owned());
     }
     for (name, value) in extra {
         request = request.add_extra_param(*name, *value);

@@ -36,6 +36,9 @@ pub struct Handshake {
     pub nonce: String,
     /// The PKCE code verifier; its S256 challenge is sent (RFC 7636 §4).
     pub verifier: String,
+    /// Whether the upstream is to ask who it is even if it knows (`prompt=login`, OpenID Connect Core §3.1.2.1).
+    #[serde(default)]
+    pub again: bool,
 }
 
 /// What came back to the callback, beside the state.

@@ -9,6 +9,7 @@ mod counters;
 mod domain;
 mod doors;
 mod extension;
+mod fresh;
 mod keys;
 mod layers;
 mod linking;

@@ -10,6 +10,7 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 use axum::routing::{get, post};
 use serde::Deserialize;
+use time::Duration;
 
 use crate::app::may_enter;
 use crate::domain::audit::Actor;
@@ -25,6 +26,11 @@ use crate::http::page::{
 };
 use crate::http::site::{Running, Site};
 use crate::store::live::Live;
+
+/// What a browser remembers of somebody who left: providers ask the next one who they are.
+pub const LEFT: &str = "left";
+/// For how long.
+const LEFT_FOR: Duration = Duration::minutes(10);
 
 /// The routes of this area.
 pub fn router() -> Router<Running> {
@@ -182,6 +188,7 @@ async fn logout(
         tracing::info!(user.id = %live.user.id, everywhere, "signed out");
     }
     browser.sign_out().await?;
+    browser.remember(LEFT, "1", LEFT_FOR);
     let to = if everywhere { "/logout/done?everywhere=1" } else { "/logout/done" };
     let mut response = browser.answer(see_other(&site.path(to)));
     let clear = HeaderName::from_static("clear-site-data");

@@ -73,6 +73,7 @@ impl Play {
 
 fn handshake() -> Handshake {
     Handshake {
+        again: false,
         redirect_uri: "https://auth.test/auth/callback/sso".parse().unwrap(),
         state: "state-1".into(),
         nonce: "nonce-1".into(),
