@@ -3,6 +3,7 @@
 pub use sea_orm::DatabaseTransaction as Tx;
 
 pub mod audit;
+pub mod chain;
 pub mod entity;
 pub mod factors;
 pub mod keys;

@@ -3,6 +3,7 @@
 #![allow(clippy::items_after_statements, clippy::too_many_lines, reason = "a test is one story, told in order")]
 
 mod auth_api;
+mod chain;
 mod cli;
 mod config;
 mod counters;
