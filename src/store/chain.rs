@@ -174,8 +174,7 @@ impl Walk {
     }
 
     fn comes_from_there(&mut self, row: &Linked<'_>) -> bool {
-        let From { ip, user_agent, salt } = row.from;
-        if row.origin.is_some() && ip.is_none() && user_agent.is_none() && salt.is_none() {
+        if row.origin.is_some() && row.from.ip.is_none() && row.from.user_agent.is_none() {
             self.forgotten += 1;
             return true;
         }
