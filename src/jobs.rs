@@ -8,8 +8,10 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::app::App;
 use crate::http::site::Running;
+use crate::store::audit::chained::{self, ChainError};
 use crate::store::keys::{self, KeysError};
 use crate::store::outbox::Lane;
+use crate::store::{StoreError, sessions};
 
 /// How often the outbox is looked at when nobody rings.
 const DELIVER: Duration = Duration::from_secs(2);
@@ -20,8 +22,18 @@ const KEYS: Duration = Duration::from_mins(1);
 /// How often what is past its time goes.
 const SWEEP: Duration = Duration::from_mins(5);
 
+/// How often new events are chained.
+const CHAIN: Duration = Duration::from_secs(1);
+/// How often it is looked who is shut out, and errors that were shown are written.
+const WATCH: Duration = Duration::from_secs(2);
+/// How often it is looked whether days of the audit trail, or addresses, are past their time.
+const FORGET: Duration = Duration::from_hours(1);
+
 /// Starts all jobs; they end with the process.
 pub fn start(running: &Running) {
+    every(CHAIN, running, async |app: App| chain(&app).await.unwrap_or_else(|error| log(&error)));
+    every(WATCH, running, async |app: App| watch(&app).await.unwrap_or_else(|error| log(&error)));
+    every(FORGET, running, async |app: App| forget(&app).await.unwrap_or_else(|error| log(&error)));
     every(TOUCH, running, async |app: App| app.store().write_touched().await.unwrap_or_else(|error| log(&error)));
     every(KEYS, running, async |app: App| rotate(&app).await.unwrap_or_else(|error| log(&error)));
     every(SWEEP, running, async |app: App| app.store().sweep().await.map_or_else(|error| log(&error), |_| ()));
@@ -66,6 +78,35 @@ where
 pub async fn rotate(app: &App) -> Result<(), KeysError> {
     let ring = keys::ensure(app.store().write(), &app.house.master, &app.key_policy(), app.now()).await?;
     app.house.ring.store(Arc::new(ring));
+    Ok(())
+}
+
+/// Lays the chain over what happened since the last time.
+pub async fn chain(app: &App) -> Result<(), ChainError> {
+    if app.settings.audit.hash_chain {
+        while chained::chain(app.store(), &app.house.master).await? > 0 {}
+    }
+    Ok(())
+}
+
+/// Learns who is shut out, and writes which errors were shown.
+pub async fn watch(app: &App) -> Result<(), StoreError> {
+    app.house.bans.refresh(app.store()).await?;
+    app.house.shown.write(app.store()).await?;
+    Ok(())
+}
+
+/// Cuts off days of the audit trail that are past `audit.retention`, and forgets addresses that are past `privacy.ip_retention`.
+pub async fn forget(app: &App) -> Result<(), ChainError> {
+    let (now, audit) = (app.store().now(), &app.settings.audit);
+    let before = now - app.settings.privacy.ip_retention.whole_seconds();
+    chained::forget_origins(app.store(), before).await?;
+    sessions::forget_addresses(app.store(), before).await?;
+    let before = now - audit.retention.whole_seconds();
+    let gone = chained::cut(app.store(), &app.house.master, before, audit.hash_chain).await?;
+    if gone > 0 {
+        tracing::info!(rows = gone, "days of the audit trail were cut off: they are past `audit.retention`");
+    }
     Ok(())
 }
 

@@ -1,5 +1,6 @@
 //! The one local user behind all ways to sign in: who comes in, who is made, what is linked.
 
+mod abuse;
 mod linking;
 pub mod password;
 mod second_factor;

@@ -123,6 +123,8 @@ async fn house(settings: &Settings, world: World) -> Result<House, BootError> {
         chain_state: Arc::new(ChainState::default()),
         lifetimes: Arc::new(ArcSwap::from_pointee(lifetimes(settings))),
         admin_seen: Arc::default(),
+        bans: Arc::default(),
+        shown: Arc::default(),
         parcels: Arc::new(Notify::new()),
     })
 }

@@ -35,8 +35,10 @@ use crate::permission::chain::{Chain, ChainState};
 use crate::permission::{self, PermissionProvider};
 use crate::plugin::{Registry, Tools};
 use crate::provider::{self, Provider};
+use crate::store::bans::Bans;
 use crate::store::live::{Live, Patience};
 use crate::store::sessions::Lifetimes;
+use crate::store::shown::ErrorBook;
 use crate::store::{Store, StoreError};
 
 /// What outlives a reload.
@@ -58,6 +60,10 @@ pub struct House {
     pub lifetimes: Arc<ArcSwap<Lifetimes>>,
     /// Whether an administrator was seen: from then on nobody has to look.
     pub admin_seen: Arc<AtomicBool>,
+    /// Clients that are shut out.
+    pub bans: Arc<Bans>,
+    /// Errors that people were shown.
+    pub shown: Arc<ErrorBook>,
 }
 
 /// A broker; handlers take it and keep the one they began with.

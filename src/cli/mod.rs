@@ -1,8 +1,11 @@
 //! The command line.
 
 mod admin;
+mod audit;
+mod ban;
 mod config;
 mod desk;
+mod error;
 mod healthcheck;
 mod key;
 mod migrate;
@@ -65,6 +68,15 @@ enum Command {
     /// Tries what somebody may do.
     #[command(subcommand, after_help = "Example:\n  countersign permission test wiki --user ada@example.com")]
     Permission(permission::Command),
+    /// Shows what happened and who did it, and whether the record is still what was written.
+    #[command(subcommand, after_help = "Example:\n  countersign audit search --target ada@example.com --since 7d")]
+    Audit(audit::Command),
+    /// Shows clients that failed too often, and lets them in again.
+    #[command(subcommand, after_help = "Example:\n  countersign ban list")]
+    Ban(ban::Command),
+    /// Says what is known of the reference on an error page.
+    #[command(after_help = "Example:\n  countersign error 0198c7c2-f3a4-7b4e-9d0a-5f6e7d8c9b0a")]
+    Error(error::Options),
     /// Brings the database schema up to date.
     #[command(subcommand, after_help = "Example:\n  countersign migrate status")]
     Migrate(migrate::Command),
@@ -169,6 +181,9 @@ pub async fn perform(cli: Cli, desk: &mut Desk) -> Result<(), Failure> {
         Command::Key(command) => key::run(command, desk).await,
         Command::Provider(command) => provider::run(command, desk).await,
         Command::Permission(command) => permission::run(command, desk).await,
+        Command::Audit(command) => Box::pin(audit::run(command, desk)).await,
+        Command::Ban(command) => ban::run(command, desk).await,
+        Command::Error(options) => error::run(options, desk).await,
         Command::Migrate(command) => migrate::run(&command, desk).await,
         Command::Healthcheck(options) => healthcheck::run(options, desk).await,
         Command::Completions { shell } => {

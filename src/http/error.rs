@@ -100,6 +100,8 @@ codes! {
     LoginRequired = UNAUTHORIZED, "login-required", "CS-H026", "Nobody is signed in";
     /// The admin link was used, is late, or an administrator exists.
     LinkGone = GONE, "link-gone", "CS-H028", "This link is over";
+    /// The client failed too often and is shut out for a time.
+    Banned = TOO_MANY_REQUESTS, "banned", "CS-H080", "This client failed too often";
     /// Our fault.
     Internal = INTERNAL_SERVER_ERROR, "internal", "CS-H099", "Something went wrong on our side";
 }

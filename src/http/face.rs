@@ -20,6 +20,8 @@ pub struct ErrorView {
     pub detail: Option<String>,
     /// What people quote when they ask for help; empty outside a request.
     pub reference: String,
+    /// Why; for whoever they ask, never for the page.
+    pub cause: String,
 }
 
 /// Draws an error page; the status and the headers every error has are added to what it returns.
@@ -52,6 +54,7 @@ impl ErrorView {
             title: error.code.title(),
             detail: error.detail.clone(),
             reference: RequestId::current().map(|id| id.to_string()).unwrap_or_default(),
+            cause: error.causes(),
         }
     }
 }

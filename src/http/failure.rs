@@ -5,10 +5,13 @@ use std::sync::Arc;
 use axum::http::StatusCode;
 use axum::response::Response;
 
+use super::client::bucket;
 use super::error::Code;
 use super::face::{Draw, ErrorView};
+use super::layers;
 use super::page::{Action, ErrorPage, Href, Moment, Page, WrongHostPage};
 use super::site::{Running, Site};
+use crate::store::shown::Shown;
 
 /// Draws the errors of the site that is running.
 pub fn draw(running: Running) -> Draw {
@@ -16,6 +19,7 @@ pub fn draw(running: Running) -> Draw {
 }
 
 fn page(site: &Site, view: &ErrorView) -> Response {
+    note(site, view);
     let at = Moment::from(site.app.now());
     if view.code == Code::WrongHost {
         let page = WrongHostPage {
@@ -40,6 +44,21 @@ fn page(site: &Site, view: &ErrorView) -> Response {
         details: vec![("Code", format!("{} {}", view.code.number(), view.code.slug()))],
     };
     page.answer(view.code.status())
+}
+
+/// Keeps what `countersign error` says of the reference that somebody sees now.
+fn note(site: &Site, view: &ErrorView) {
+    let shown = Shown {
+        reference: view.reference.clone(),
+        at: site.app.store().now(),
+        code: format!("{} {}", view.code.number(), view.code.slug()),
+        status: i64::from(view.code.status().as_u16()),
+        route: layers::route().unwrap_or_default(),
+        cause: view.cause.clone(),
+    };
+    if !site.app.house.shown.note(layers::client().map(bucket), shown) {
+        tracing::debug!("an error was shown and not kept: there are too many");
+    }
 }
 
 /// What the button says.
@@ -81,6 +100,10 @@ fn words(code: Code) -> (&'static str, &'static str) {
         Code::Csrf => (
             "Please send the form again",
             "It was opened too long ago, or your browser does not keep cookies for this site.",
+        ),
+        Code::Banned => (
+            "Too many failed tries",
+            "From your network, too many sign-ins failed, so it has to wait for a while. If it was not you, somebody else there tried.",
         ),
         Code::TooManyRequests => ("Too many tries", "Wait a little, then try again. Nothing was changed."),
         Code::Busy | Code::DatabaseUnavailable | Code::Timeout | Code::PermissionProviderFailed => {

@@ -62,6 +62,7 @@ tokio::task_local! {
 /// What is known of the request this task answers.
 struct Underway {
     id: RequestId,
+    client: IpAddr,
     route: OnceLock<MatchedPath>,
 }
 
@@ -70,6 +71,16 @@ impl RequestId {
     pub fn current() -> Option<Self> {
         UNDERWAY.try_with(|underway| underway.id).ok()
     }
+}
+
+/// The client of the request this task answers; `None` outside a request.
+pub fn client() -> Option<IpAddr> {
+    UNDERWAY.try_with(|underway| underway.client).ok()
+}
+
+/// The pattern of the route that answers the request of this task; `None` before there is one.
+pub fn route() -> Option<String> {
+    UNDERWAY.try_with(|underway| underway.route.get().map(|route| route.as_str().to_owned())).ok().flatten()
 }
 
 impl fmt::Display for RequestId {
@@ -154,7 +165,7 @@ impl Edge {
         let ip = client::address(peer, request.headers(), rules.client_ip, &rules.proxies);
         request.extensions_mut().insert(ClientIp(ip));
         request.extensions_mut().insert(id);
-        let underway = Underway { id, route: OnceLock::new() };
+        let underway = Underway { id, client: ip, route: OnceLock::new() };
         let within = async {
             let mut response = match admit(request, &rules) {
                 Ok(request) => within_limits(self.routes, request, rules.timeout).await,

@@ -3,6 +3,7 @@
 pub mod account;
 pub mod assets;
 pub mod auth;
+pub mod ban;
 pub mod browser;
 pub mod client;
 pub mod dev;
@@ -27,7 +28,7 @@ pub mod well_known;
 pub mod wire;
 
 use axum::Router;
-use axum::middleware::map_response;
+use axum::middleware::{from_fn_with_state, map_response};
 use axum::routing::get;
 use tower_sessions::cookie::SameSite;
 use tower_sessions::{Expiry, SessionManagerLayer};
@@ -60,6 +61,7 @@ pub fn router(running: &Running, sessions: Sessions, readiness: Readiness) -> Ro
     let pages = pages.layer(map_response(face::page(draw))).layer(session.clone());
     let all =
         pages.merge(auth::router(running, session)).merge(well_known::router(readiness)).with_state(running.clone());
+    let all = all.layer(from_fn_with_state(running.clone(), ban::guard));
     match site.shell.base.as_str() {
         "" => all,
         base => {

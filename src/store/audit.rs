@@ -1,5 +1,8 @@
 //! The audit trail: rows are added in the transaction of the deed.
 
+pub mod chained;
+pub mod search;
+
 use sea_orm::{ActiveValue::Set, ConnectionTrait, EntityTrait};
 use uuid::Uuid;
 
@@ -27,6 +30,8 @@ pub async fn append(db: &impl ConnectionTrait, by: &By, what: What, now: i64) ->
         seq: Set(None),
         previous: Set(None),
         hash: Set(None),
+        salt: Set(None),
+        origin: Set(None),
     };
     audit_event::Entity::insert(row).exec_without_returning(db).await?;
     Ok(())

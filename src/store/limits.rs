@@ -54,6 +54,12 @@ pub async fn forgive(db: &impl ConnectionTrait, key: &str, rate: Rate) -> Result
     Ok(())
 }
 
+/// Forgets all attempts of a key.
+pub async fn forget(db: &impl ConnectionTrait, key: &str) -> Result<(), StoreError> {
+    rate_limit::Entity::delete_by_id(key.to_owned()).exec(db).await?;
+    Ok(())
+}
+
 /// Forgets keys that are free again.
 pub async fn sweep(db: &impl ConnectionTrait, now: i64) -> Result<u64, StoreError> {
     let gone = rate_limit::Entity::delete_many().filter(rate_limit::Column::FreeAt.lt(now * 1000)).exec(db).await?;

@@ -3,6 +3,8 @@
 pub use sea_orm::DatabaseTransaction as Tx;
 
 pub mod audit;
+pub mod bans;
+pub mod chain;
 pub mod entity;
 pub mod factors;
 pub mod keys;
@@ -11,6 +13,7 @@ pub mod limits;
 pub mod live;
 pub mod outbox;
 pub mod sessions;
+pub mod shown;
 pub mod spent;
 pub mod users;
 
@@ -162,7 +165,8 @@ impl Store {
         let sessions = sessions::sweep(&self.write, now).await?;
         let limits = limits::sweep(&self.write, now).await?;
         let latest = latest::sweep(&self.write, now).await?;
-        Ok(spent + sessions + limits + latest)
+        let bans = bans::sweep(&self.write, now).await?;
+        Ok(spent + sessions + limits + latest + bans)
     }
 }
 

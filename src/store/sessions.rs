@@ -167,6 +167,9 @@ impl SessionStore for Sessions {
     }
 }
 
+/// How many addresses are forgotten in one go.
+const FORGOTTEN_AT_ONCE: u64 = 500;
+
 /// One session, as its owner sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Listed {
@@ -243,6 +246,25 @@ async fn end_where(db: &impl ConnectionTrait, which: Expr, now: i64) -> Result<u
 pub async fn sweep(db: &impl ConnectionTrait, now: i64) -> Result<u64, StoreError> {
     let gone = session::Entity::delete_many().filter(session::Column::ExpiresAt.lt(now)).exec(db).await?;
     Ok(gone.rows_affected)
+}
+
+/// Forgets the client's address of sessions that began before `before`; returns of how many.
+pub async fn forget_addresses(store: &Store, before: i64) -> Result<u64, StoreError> {
+    let mut done = 0;
+    loop {
+        let old = session::Column::CreatedAt.lt(before).and(session::Column::Ip.is_not_null());
+        // Looked for where nobody waits: there may be many sessions.
+        let some = session::Entity::find().filter(old).limit(FORGOTTEN_AT_ONCE).all(store.read()).await?;
+        if some.is_empty() {
+            return Ok(done);
+        }
+        done += session::Entity::update_many()
+            .col_expr(session::Column::Ip, Expr::value(None::<String>))
+            .filter(session::Column::Id.is_in(some.into_iter().map(|row| row.id)))
+            .exec(store.write())
+            .await?
+            .rows_affected;
+    }
 }
 
 /// What the database keeps of a cookie: it names the session and cannot open it.

@@ -17,6 +17,7 @@ use crate::config::{self, Input};
 use crate::net::Net;
 
 mod around;
+mod audit;
 mod keys;
 mod permission;
 mod users;

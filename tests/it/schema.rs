@@ -11,8 +11,8 @@ use super::stage::clock::ManualClock;
 use super::stage::database::Empty;
 use crate::store::Store;
 use crate::store::entity::{
-    address, alias, audit_event, fact, identity, latest, outbox, passkey, password, rate_limit, recovery_code, session,
-    signing_key, spent, totp, user,
+    address, alias, audit_event, ban, fact, identity, latest, outbox, passkey, password, rate_limit, recovery_code,
+    session, shown_error, signing_key, spent, totp, user,
 };
 
 async fn open(place: &Empty) -> Store {
@@ -63,6 +63,8 @@ async fn all_match(db: &DatabaseConnection) {
     matches(db, latest::Entity).await;
     matches(db, alias::Entity).await;
     matches(db, audit_event::Entity).await;
+    matches(db, ban::Entity).await;
+    matches(db, shown_error::Entity).await;
 }
 
 #[tokio::test]

@@ -35,6 +35,10 @@ pub struct Model {
     pub previous: Option<String>,
     #[sea_orm(column_type = "Text", nullable)]
     pub hash: Option<String>,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub salt: Option<String>,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub origin: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -3,6 +3,7 @@
 pub mod address;
 pub mod alias;
 pub mod audit_event;
+pub mod ban;
 pub mod fact;
 pub mod identity;
 pub mod latest;
@@ -12,6 +13,7 @@ pub mod password;
 pub mod rate_limit;
 pub mod recovery_code;
 pub mod session;
+pub mod shown_error;
 pub mod signing_key;
 pub mod spent;
 pub mod totp;

@@ -1,0 +1,1 @@
+//! Each deed leaves exactly its events (LG-03).
