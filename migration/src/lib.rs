@@ -8,6 +8,7 @@ mod m0003_keys;
 mod m0004_outbox;
 mod m0005_credentials;
 mod m0006_audit;
+mod m0007_people;
 
 use sea_orm_migration::prelude::*;
 
@@ -26,6 +27,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0004_outbox::Migration),
             Box::new(m0005_credentials::Migration),
             Box::new(m0006_audit::Migration),
+            Box::new(m0007_people::Migration),
         ]
     }
 }

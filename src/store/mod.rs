@@ -2,9 +2,12 @@
 
 pub use sea_orm::DatabaseTransaction as Tx;
 
+pub mod addresses;
 pub mod audit;
 pub mod entity;
+pub mod erasing;
 pub mod factors;
+pub mod invitations;
 pub mod keys;
 pub mod latest;
 pub mod limits;
@@ -162,7 +165,8 @@ impl Store {
         let sessions = sessions::sweep(&self.write, now).await?;
         let limits = limits::sweep(&self.write, now).await?;
         let latest = latest::sweep(&self.write, now).await?;
-        Ok(spent + sessions + limits + latest)
+        let invitations = invitations::sweep(&self.write, now).await?;
+        Ok(spent + sessions + limits + latest + invitations)
     }
 }
 

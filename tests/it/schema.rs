@@ -11,8 +11,8 @@ use super::stage::clock::ManualClock;
 use super::stage::database::Empty;
 use crate::store::Store;
 use crate::store::entity::{
-    address, alias, audit_event, fact, identity, latest, outbox, passkey, password, rate_limit, recovery_code, session,
-    signing_key, spent, totp, user,
+    address, alias, audit_event, fact, identity, invitation, latest, outbox, passkey, password, rate_limit,
+    recovery_code, session, signing_key, spent, totp, user,
 };
 
 async fn open(place: &Empty) -> Store {
@@ -50,6 +50,7 @@ async fn all_match(db: &DatabaseConnection) {
     matches(db, user::Entity).await;
     matches(db, address::Entity).await;
     matches(db, identity::Entity).await;
+    matches(db, invitation::Entity).await;
     matches(db, password::Entity).await;
     matches(db, session::Entity).await;
     matches(db, spent::Entity).await;

@@ -5,6 +5,7 @@ pub mod alias;
 pub mod audit_event;
 pub mod fact;
 pub mod identity;
+pub mod invitation;
 pub mod latest;
 pub mod outbox;
 pub mod passkey;
