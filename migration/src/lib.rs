@@ -8,6 +8,7 @@ mod m0003_keys;
 mod m0004_outbox;
 mod m0005_credentials;
 mod m0006_audit;
+mod m0007_people;
 mod m0010_abuse;
 
 use sea_orm_migration::prelude::*;
@@ -28,6 +29,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0005_credentials::Migration),
             Box::new(m0006_audit::Migration),
             Box::new(m0010_abuse::Migration),
+            Box::new(m0007_people::Migration),
         ]
     }
 }

@@ -9,8 +9,9 @@ use crate::domain::id::UserId;
 use crate::domain::identity::{Identity, Subject};
 use crate::domain::linking::{Facts, LinkPolicy, Verdict, decide};
 use crate::domain::user::{User, Username};
+use crate::store::invitations::{self, Invitation};
 use crate::store::users::{self, NewUser, Profile};
-use crate::store::{StoreError, Tx, sessions};
+use crate::store::{StoreError, Tx, addresses, sessions};
 
 /// Somebody with a proven identity, and what the provider's own section says about newcomers.
 #[derive(Debug, Clone, Copy)]
@@ -41,7 +42,7 @@ async fn holder(db: &Tx, identity: &Identity) -> Result<Option<User>, StoreError
 }
 
 /// How often two arrivals of the same person may collide before it is a failure.
-const TRIES: usize = 3;
+pub(super) const TRIES: usize = 3;
 
 impl Accounts {
     /// Signs in, makes, links or asks, as the rule says.
@@ -63,12 +64,19 @@ impl Accounts {
         // In this order: who is made between the two questions is found by the second, and is not asked to prove to be themselves.
         let holder = holder(&db, identity).await?;
         let known = users::by_identity(&db, &identity.subject).await?;
-        let verified = holder.as_ref().and_then(|user| user.email.as_ref()).is_some_and(|address| address.verified);
+        let verified = match &identity.email {
+            Some(email) => addresses::is_verified(&db, email.address()).await?,
+            None => false,
+        };
+        let is_invited = match &identity.email {
+            Some(email) if holder.is_none() => invitations::open_to(&db, email.address(), now).await?.is_some(),
+            _ => false,
+        };
         let verdict = decide(&Facts {
             linked_to: known.as_ref().map(|user| user.id),
             address_of: holder.as_ref().map(|user| (user.id, verified)),
             policy: link.unwrap_or(self.login.account_linking),
-            signup: signup.unwrap_or(matches!(self.login.signup, Signup::Open | Signup::Providers)),
+            signup: is_invited || signup.unwrap_or(matches!(self.login.signup, Signup::Open | Signup::Providers)),
         });
         match verdict {
             Verdict::SignIn(_) => {}
@@ -147,24 +155,26 @@ impl Accounts {
         let db = self.store.begin().await?;
         let user = match users::by_email(&db, email).await? {
             Some(user) if user.is_locked() => return Err(AccountError::Locked),
-            Some(user) if user.email.as_ref().is_some_and(|address| address.verified) => user,
+            Some(user) if addresses::is_verified(&db, email).await? => user,
             Some(user) => {
                 self.take_over(&db, user.id, Some(&proof)).await?;
                 users::by_id(&db, user.id).await?.unwrap_or(user)
             }
-            None if self.login.signup == Signup::Open => {
-                self.may_have_account(Some(email))?;
+            None => {
+                let invitation = invitations::open_to(&db, email, now).await?;
+                if invitation.is_none() {
+                    self.may_come_by_mail(email)?;
+                }
                 let new = NewUser {
                     username: Username::suggested(email.local_part()),
                     email: Some((email.clone(), true)),
-                    roles: self.login.default_roles.clone(),
+                    roles: self.roles_of(&db, invitation).await?,
                     ..NewUser::default()
                 };
                 let user = users::create(&db, new, now).await?;
                 self.created(&db, &user, way.method, way.service, way.by).await?;
                 user
             }
-            None => return Err(AccountError::SignupClosed),
         };
         self.commit(db).await?;
         Ok(user)
@@ -174,7 +184,7 @@ impl Accounts {
     pub async fn is_reachable_by_mail(&self, email: &Email) -> Result<bool, AccountError> {
         Ok(match self.store.user_by_email(email).await? {
             Some(user) => !user.is_locked(),
-            None => self.login.signup == Signup::Open && self.may_have_account(Some(email)).is_ok(),
+            None => self.may_come_by_mail(email).is_ok() || self.store.is_invited(email).await?,
         })
     }
 
@@ -216,14 +226,20 @@ impl Accounts {
 
     async fn make(&self, db: &Tx, identity: &Identity) -> Result<User, AccountError> {
         let email = identity.email.as_ref().map(VerifiedEmail::address);
-        self.may_have_account(email)?;
+        let invitation = match email {
+            Some(email) => invitations::open_to(db, email, self.store.now()).await?,
+            None => None,
+        };
+        if invitation.is_none() {
+            self.may_have_account(email)?;
+        }
         let wish = identity.username.as_deref().or_else(|| email.map(Email::local_part));
         let new = NewUser {
             username: wish.and_then(Username::suggested),
             name: identity.name.clone(),
             avatar_url: identity.avatar_url.as_ref().map(ToString::to_string),
             email: email.map(|email| (email.clone(), true)),
-            roles: self.login.default_roles.clone(),
+            roles: self.roles_of(db, invitation).await?,
             groups: identity.groups.clone(),
             locked: false,
         };
@@ -253,7 +269,26 @@ impl Accounts {
         Ok(())
     }
 
-    fn may_have_account(&self, email: Option<&Email>) -> Result<(), AccountError> {
+    /// The default roles and those of the invitation, which is accepted with this.
+    async fn roles_of(&self, db: &Tx, invitation: Option<Invitation>) -> Result<Vec<String>, StoreError> {
+        let mut roles = self.login.default_roles.clone();
+        if let Some(invitation) = invitation
+            && invitations::accept(db, invitation.id, self.store.now()).await?
+        {
+            roles.extend(invitation.roles);
+        }
+        Ok(roles)
+    }
+
+    /// Whether a mailed link alone makes an account for the address. Where terms are to be accepted, the page for it has the box.
+    fn may_come_by_mail(&self, email: &Email) -> Result<(), AccountError> {
+        if self.login.signup != Signup::Open || self.login.terms_url.is_some() {
+            return Err(AccountError::SignupClosed);
+        }
+        self.welcomes(email).map_err(|_| AccountError::AddressRefused)
+    }
+
+    pub(super) fn may_have_account(&self, email: Option<&Email>) -> Result<(), AccountError> {
         let listed = |list: &[String]| email.is_some_and(|email| list.iter().any(|domain| domain == email.domain()));
         let allowed = &self.login.allowed_email_domains;
         if listed(&self.login.blocked_email_domains) || (!allowed.is_empty() && !listed(allowed)) {

@@ -1,9 +1,13 @@
 //! The one local user behind all ways to sign in: who comes in, who is made, what is linked.
 
 mod abuse;
+pub mod addresses;
+mod erasing;
+pub mod inviting;
 mod linking;
 pub mod password;
 mod second_factor;
+pub mod signing_up;
 mod username;
 
 use std::sync::Arc;
@@ -16,7 +20,7 @@ use uuid::Uuid;
 pub use linking::{Arrival, Outcome};
 pub use password::Hasher;
 pub use second_factor::Need;
-pub use username::{Renamed, rename};
+pub use username::Renamed;
 
 use crate::config::settings::Login;
 use crate::domain::audit::{self, By, What};
@@ -56,6 +60,12 @@ pub enum AccountError {
     /// The address belongs to another account, and linking is off.
     #[error("the address belongs to another account")]
     LinkRefused,
+    /// The address belongs to an account.
+    #[error("the address belongs to an account")]
+    AddressTaken,
+    /// Nobody else would run the server.
+    #[error("the last administrator stays")]
+    LastAdmin,
     /// Too many passwords are being checked right now.
     #[error("too many passwords are being checked")]
     Busy,
@@ -208,7 +218,6 @@ impl Accounts {
 
     /// Puts a letter into the outbox, in the transaction of the change; it is tried for `lasts`. `None` is a parcel for nobody,
     /// so that asking costs the same for addresses that get a letter and those that do not.
-    #[expect(dead_code, reason = "for what is mailed with a change")]
     async fn mail(&self, db: &Tx, mail: Option<&Mail>, lasts: Duration) -> Result<(), StoreError> {
         let (id, at) = (Uuid::now_v7(), self.at());
         let plain = serde_json::to_vec(&mail).expect("a letter is plain JSON");

@@ -12,6 +12,7 @@ use super::section::Section;
 use super::settings::{
     Login, MagicLink, MailSettings, MailTransport, Password, Server, SessionSettings, Smtp, SmtpSecurity,
 };
+use crate::domain::username::Scripts;
 
 /// The section `[mail]`.
 pub fn mail(loader: &mut Loader, is_dev: bool) -> MailSettings {
@@ -139,6 +140,11 @@ pub fn login(loader: &mut Loader, server: &Server, name: &str, has_mail: bool) -
             }
         }
     }
+    let username_scripts = Scripts::named(&raw.username_scripts).unwrap_or_else(|(index, unknown)| {
+        let message = format!("`{unknown}` is not a script: write its name as in Unicode, such as `Cyrillic`");
+        loader.wrong(section.mistake_in("username_scripts", index, "CS-C059", message));
+        Scripts::default()
+    });
     let lower = |list: Vec<String>| -> Vec<String> { list.iter().map(|domain| domain.to_lowercase()).collect() };
     Login {
         signup: raw.signup,
@@ -147,7 +153,9 @@ pub fn login(loader: &mut Loader, server: &Server, name: &str, has_mail: bool) -
         blocked_email_domains: lower(raw.blocked_email_domains),
         account_linking: raw.account_linking,
         require_verified_email: raw.require_verified_email,
+        disposable_domains: raw.disposable_domains,
         username: raw.username,
+        username_scripts,
         terms_url,
         privacy_url,
         support_url,

@@ -11,6 +11,7 @@ use super::{Rate, Secret};
 use crate::domain::email::Email;
 use crate::domain::linking::LinkPolicy;
 use crate::domain::service::{Algorithm, Service};
+use crate::domain::username::Scripts;
 
 /// The whole file, typed and checked, but for the four plugged families, which stay sections until their kinds open them.
 #[derive(Debug, Clone)]
@@ -167,7 +168,11 @@ pub struct Login {
     pub blocked_email_domains: Vec<String>,
     pub account_linking: LinkPolicy,
     pub require_verified_email: bool,
+    /// Throw-away mail at self sign-up.
+    pub disposable_domains: Disposable,
     pub username: UsernameRule,
+    /// Beside ASCII.
+    pub username_scripts: Scripts,
     pub terms_url: Option<Url>,
     pub privacy_url: Option<Url>,
     pub support_url: Option<Url>,
@@ -197,6 +202,16 @@ pub enum UsernameRule {
     Free,
     Admin,
     Off,
+}
+
+/// What happens to addresses of throw-away mail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize, serde::Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Disposable {
+    /// Nobody signs up with one.
+    #[default]
+    Refuse,
+    Allow,
 }
 
 #[derive(Debug, Clone)]

@@ -29,6 +29,22 @@ impl Email {
         self.0.split('@').next().unwrap_or_default()
     }
 
+    /// The mailbox that many spellings lead to, as far as it is known: without `+…`, and without dots where the provider
+    /// ignores them. Only for counting; addresses are compared as they are.
+    pub fn mailbox(&self) -> String {
+        let local = self.local_part().split('+').next().unwrap_or_default();
+        match self.domain() {
+            "gmail.com" | "googlemail.com" => format!("{}@gmail.com", local.replace('.', "")),
+            domain => format!("{local}@{domain}"),
+        }
+    }
+
+    /// Enough for its owner to recognise it, and for nobody to write to it: `a…@example.org`.
+    pub fn masked(&self) -> String {
+        let first = self.local_part().chars().next().unwrap_or_default();
+        format!("{first}…@{}", self.domain())
+    }
+
     /// What stands behind the `@`, in lower case.
     pub fn domain(&self) -> &str {
         self.0.rsplit('@').next().unwrap_or_default()

@@ -74,3 +74,7 @@ id!(
     /// Names one token (`jti`).
     TokenId, "tok"
 );
+id!(
+    /// Names an invitation to those who send them; it is not the secret in the link.
+    InvitationId, "inv"
+);

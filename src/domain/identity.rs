@@ -54,6 +54,33 @@ pub fn display_name(raw: &str) -> Option<String> {
     (!kept.is_empty()).then(|| kept.to_owned())
 }
 
+/// Longest name that somebody may give themselves, in characters.
+const LONGEST_OWN_NAME: usize = 100;
+
+/// Why a text may not be the name somebody gives themselves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NoName {
+    /// It would not fit on a page.
+    #[error("A name has at most {LONGEST_OWN_NAME} characters.")]
+    TooLong,
+    /// A web address: names are shown to others, who would follow it.
+    #[error("A name cannot hold a web address.")]
+    WebAddress,
+}
+
+/// The name somebody gives themselves, fit to be shown; `None` if they give none.
+pub fn own_name(raw: &str) -> Result<Option<String>, NoName> {
+    if raw.trim().chars().count() > LONGEST_OWN_NAME {
+        return Err(NoName::TooLong);
+    }
+    let name = display_name(raw);
+    let holds_address = |name: &String| {
+        let lower = name.to_lowercase();
+        lower.contains("://") || lower.split_whitespace().any(|word| word.starts_with("www."))
+    };
+    if name.as_ref().is_some_and(holds_address) { Err(NoName::WebAddress) } else { Ok(name) }
+}
+
 /// Explicit directional formatting characters (Unicode UAX #9 §2).
 fn is_bidi_control(c: char) -> bool {
     matches!(c, '\u{061C}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')

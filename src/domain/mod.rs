@@ -2,12 +2,15 @@
 
 pub mod audit;
 pub mod claims;
+pub mod disposable;
 pub mod email;
 pub mod id;
 pub mod identity;
 pub mod linking;
+pub mod lookalike;
 pub mod permission;
 pub mod proof;
 pub mod return_to;
 pub mod service;
 pub mod user;
+pub mod username;

@@ -26,6 +26,9 @@ pub enum EventKind {
     /// `on_user_logout`.
     #[serde(rename = "user.logout")]
     UserLogout,
+    /// `on_user_deleted`.
+    #[serde(rename = "user.deleted")]
+    UserDeleted,
 }
 
 impl EventKind {
@@ -35,6 +38,7 @@ impl EventKind {
             Self::UserCreated => "user.created",
             Self::UserLogin => "user.login",
             Self::UserLogout => "user.logout",
+            Self::UserDeleted => "user.deleted",
         }
     }
 }
@@ -53,6 +57,8 @@ enum Listened {
     UserLogin,
     #[serde(rename = "user.logout")]
     UserLogout,
+    #[serde(rename = "user.deleted")]
+    UserDeleted,
     #[serde(rename = "*")]
     All,
 }
@@ -65,6 +71,7 @@ impl Events {
             Listened::UserCreated => kind == EventKind::UserCreated,
             Listened::UserLogin => kind == EventKind::UserLogin,
             Listened::UserLogout => kind == EventKind::UserLogout,
+            Listened::UserDeleted => kind == EventKind::UserDeleted,
         })
     }
 

@@ -23,9 +23,9 @@ use super::federated::Target;
 use super::fields::{JsonOrForm, Query};
 use super::login::start_path;
 use super::site::{Running, Site};
-use crate::account::{Renamed, rename};
+use crate::account::Renamed;
 use crate::app::Refusal;
-use crate::domain::audit::Actor;
+use crate::domain::audit::{Actor, By};
 use crate::store::sessions::Sessions;
 use answers::{
     Authorized, Checked, Granted, NoPermissions, NotSignedIn, Offered, PublicProfile, Resolved, SignedIn, Updated,
@@ -238,12 +238,12 @@ async fn update(
     let Some(wish) = query.username.or(body.username).filter(|wish| !wish.is_empty()) else {
         return Ok(answer(&Updated::done()));
     };
-    let rule = site.app.settings.login.username;
-    match rename(site.app.store(), rule, &live.user, &wish).await? {
+    let by = By { actor: Actor::User(live.user.id), ..By::system() };
+    match site.app.accounts.rename(&by, &live.user, &wish).await? {
         Renamed::Yes => Ok(answer(&Updated::done())),
         Renamed::AlreadySet => failed("Cannot modify username, already set"),
-        Renamed::Taken => failed("Username taken"),
-        Renamed::NotAllowed => failed("Username not allowed"),
+        Renamed::Taken | Renamed::LooksTaken => failed("Username taken"),
+        Renamed::Unusable(_) | Renamed::NotAllowed => failed("Username not allowed"),
     }
 }
 

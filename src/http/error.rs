@@ -102,6 +102,16 @@ codes! {
     LinkGone = GONE, "link-gone", "CS-H028", "This link is over";
     /// The client failed too often and is shut out for a time.
     Banned = TOO_MANY_REQUESTS, "banned", "CS-H080", "This client failed too often";
+    /// The address has to be proven first.
+    AddressUnverified = FORBIDDEN, "address-unverified", "CS-H040", "The address of this account has to be proven first";
+    /// The account is about to be deleted.
+    AccountLeaving = FORBIDDEN, "account-leaving", "CS-H041", "This account is about to be deleted";
+    /// The address belongs to an account.
+    AddressTaken = CONFLICT, "address-taken", "CS-H042", "The address belongs to an account";
+    /// Nobody else would run the server.
+    LastAdmin = CONFLICT, "last-admin", "CS-H043", "The last administrator cannot go";
+    /// A mailed link was used, is late, or a newer one was sent.
+    MailedLinkOver = GONE, "mailed-link-over", "CS-H044", "This link is over";
     /// Our fault.
     Internal = INTERNAL_SERVER_ERROR, "internal", "CS-H099", "Something went wrong on our side";
 }

@@ -114,6 +114,17 @@ fn words(code: Code) -> (&'static str, &'static str) {
             "This link is over",
             "It was used, is too old, or there is an administrator already. On the machine this server runs on, `countersign admin link` makes a new one.",
         ),
+        Code::AddressUnverified => ("Prove your address first", "Open your account: it tells you how."),
+        Code::AccountLeaving => ("This account is about to be deleted", "Open your account if you want to keep it."),
+        Code::AddressTaken => ("This address is taken", "It belongs to an account here. Use another address."),
+        Code::LastAdmin => (
+            "You are the last administrator",
+            "Nobody would look after this server any more. Make somebody else an administrator first.",
+        ),
+        Code::MailedLinkOver => (
+            "This link is over",
+            "It was used, is too old, or a newer one was sent. Nothing is lost: ask for another one.",
+        ),
         Code::AccessDenied => ("You have no access", "Your account may not be used here."),
         Code::Internal => (
             "Something went wrong on our side",

@@ -230,6 +230,8 @@ impl From<AccountError> for Error {
             AccountError::AddressRefused => {
                 Self::new(Code::SignupClosed).detail("Addresses of this domain cannot have an account here.")
             }
+            AccountError::AddressTaken => Self::new(Code::AddressTaken),
+            AccountError::LastAdmin => Self::new(Code::LastAdmin),
             AccountError::LinkRefused => Self::new(Code::LinkRefused),
             AccountError::Busy => Self::new(Code::Busy),
             AccountError::Store(error) => error.into(),

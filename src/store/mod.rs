@@ -2,11 +2,14 @@
 
 pub use sea_orm::DatabaseTransaction as Tx;
 
+pub mod addresses;
 pub mod audit;
 pub mod bans;
 pub mod chain;
 pub mod entity;
+pub mod erasing;
 pub mod factors;
+pub mod invitations;
 pub mod keys;
 pub mod latest;
 pub mod limits;
@@ -160,13 +163,16 @@ impl Store {
 
     /// Takes what is past its time away; returns how many rows went. A tombstone stays as long as its session would have lived.
     pub async fn sweep(&self) -> Result<u64, StoreError> {
-        let now = self.now();
-        let spent = spent::sweep(&self.write, now).await?;
-        let sessions = sessions::sweep(&self.write, now).await?;
-        let limits = limits::sweep(&self.write, now).await?;
-        let latest = latest::sweep(&self.write, now).await?;
-        let bans = bans::sweep(&self.write, now).await?;
-        Ok(spent + sessions + limits + latest + bans)
+        let (db, now) = (&self.write, self.now());
+        let swept = [
+            spent::sweep(db, now).await?,
+            sessions::sweep(db, now).await?,
+            limits::sweep(db, now).await?,
+            latest::sweep(db, now).await?,
+            bans::sweep(db, now).await?,
+            invitations::sweep(db, now).await?,
+        ];
+        Ok(swept.iter().sum())
     }
 }
 

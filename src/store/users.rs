@@ -1,8 +1,9 @@
 //! Users, their addresses, identities and password hashes.
 
-use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
+use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait, OnConflict};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    QueryTrait,
 };
 use time::OffsetDateTime;
 
@@ -12,6 +13,7 @@ use crate::domain::email::Email;
 use crate::domain::id::UserId;
 use crate::domain::identity::Subject;
 use crate::domain::user::{Address, User, Username};
+use crate::domain::username::key_of;
 use crate::keys::random;
 
 /// How often a name is looked for that nobody takes meanwhile.
@@ -48,12 +50,12 @@ impl Store {
 
     /// `None` if nobody has the name; case does not matter.
     pub async fn user_by_username(&self, username: &str) -> Result<Option<User>, StoreError> {
-        by(self.read(), Condition::all().add(user::Column::UsernameKey.eq(username.to_ascii_lowercase()))).await
+        by(self.read(), Condition::all().add(user::Column::UsernameKey.eq(key_of(username)))).await
     }
 
-    /// `None` if nobody has the address.
+    /// `None` if nobody has the address, be it their main one or another.
     pub async fn user_by_email(&self, email: &Email) -> Result<Option<User>, StoreError> {
-        by(self.read(), Condition::all().add(address::Column::Email.eq(email.as_str()))).await
+        by_email(self.read(), email).await
     }
 
     /// Users whose name, username or address holds the text, after the one with the id `after`, oldest first.
@@ -111,6 +113,30 @@ impl Store {
             .collect()
     }
 
+    /// Whether the user chose their username; the one given at first does not count.
+    pub async fn has_chosen_username(&self, id: UserId) -> Result<bool, StoreError> {
+        let row = user::Entity::find_by_id(id.0).one(self.read()).await?;
+        Ok(row.is_some_and(|row| row.username_chosen_at.is_some()))
+    }
+
+    /// When the password was set, in seconds since 1970; `None` if there is none.
+    pub async fn password_set_at(&self, user: UserId) -> Result<Option<i64>, StoreError> {
+        Ok(password::Entity::find_by_id(user.0).one(self.read()).await?.map(|row| row.changed_at))
+    }
+
+    /// Users whose account is to go by now, at most `limit`.
+    pub async fn users_to_delete(&self, limit: u64) -> Result<Vec<UserId>, StoreError> {
+        let ids: Vec<uuid::Uuid> = user::Entity::find()
+            .select_only()
+            .column(user::Column::Id)
+            .filter(user::Column::DeletesAt.lte(self.now()))
+            .limit(limit)
+            .into_tuple()
+            .all(self.read())
+            .await?;
+        Ok(ids.into_iter().map(UserId).collect())
+    }
+
     /// The stored hash of a user's password (a PHC string); `None` if there is no password.
     pub async fn password_hash(&self, user: UserId) -> Result<Option<String>, StoreError> {
         Ok(password::Entity::find_by_id(user.0).one(self.read()).await?.map(|row| row.hash))
@@ -131,9 +157,14 @@ pub async fn by_id(db: &impl ConnectionTrait, id: UserId) -> Result<Option<User>
     by(db, Condition::all().add(user::Column::Id.eq(id.0))).await
 }
 
-/// The user with this address, verified or not.
+/// The user with this address, main or not, verified or not.
 pub async fn by_email(db: &impl ConnectionTrait, email: &Email) -> Result<Option<User>, StoreError> {
-    by(db, Condition::all().add(address::Column::Email.eq(email.as_str()))).await
+    let whose = address::Entity::find()
+        .select_only()
+        .column(address::Column::UserId)
+        .filter(address::Column::Email.eq(email.as_str()))
+        .into_query();
+    by(db, Condition::all().add(user::Column::Id.in_subquery(whose))).await
 }
 
 /// Makes a user. A username that is taken gets a number behind it; an address that is taken is a conflict.
@@ -142,9 +173,11 @@ pub async fn create(db: &impl ConnectionTrait, new: NewUser, now: i64) -> Result
     let mut row = user::ActiveModel {
         id: Set(id.0),
         username_key: Set(None),
+        username_skeleton: Set(None),
         username: Set(None),
         username_chosen_at: Set(None),
         name: Set(new.name),
+        name_chosen_at: Set(None),
         avatar_url: Set(new.avatar_url),
         roles: Set(list(&new.roles)),
         groups: Set(list(&new.groups)),
@@ -161,11 +194,13 @@ pub async fn create(db: &impl ConnectionTrait, new: NewUser, now: i64) -> Result
         let Some(wish) = &new.username else { break };
         let name = free_username(db, wish).await?;
         row.username_key = Set(Some(name.key()));
+        row.username_skeleton = Set(Some(name.skeleton()));
         row.username = Set(Some(name.as_str().to_owned()));
         if insert(db, row.clone()).await? {
             break;
         }
         row.username_key = Set(None);
+        row.username_skeleton = Set(None);
         row.username = Set(None);
     }
     if row.username_key == Set(None) {
@@ -177,7 +212,7 @@ pub async fn create(db: &impl ConnectionTrait, new: NewUser, now: i64) -> Result
     by_id(db, id).await?.ok_or_else(|| StoreError::Corrupt("a user that was just made is not there".into()))
 }
 
-/// Gives the user the address.
+/// Gives the user the address; their first one is the main one.
 pub async fn put_address(
     db: &impl ConnectionTrait,
     id: UserId,
@@ -185,11 +220,18 @@ pub async fn put_address(
     verified: bool,
     now: i64,
 ) -> Result<(), StoreError> {
+    let has_main = address::Entity::find()
+        .filter(address::Column::UserId.eq(id.0))
+        .filter(address::Column::Main.eq(1))
+        .one(db)
+        .await?
+        .is_some();
     let row = address::ActiveModel {
         email: Set(email.as_str().to_owned()),
         user_id: Set(id.0),
         verified_at: Set(verified.then_some(now)),
         created_at: Set(now),
+        main: Set(i64::from(!has_main)),
     };
     address::Entity::insert(row).exec_without_returning(db).await?;
     Ok(())
@@ -255,8 +297,10 @@ pub async fn refresh(db: &impl ConnectionTrait, user: &User, profile: &Profile, 
         return Ok(());
     }
     let grows = i64::from(profile.groups != user.groups);
+    let has_chosen = Expr::col(user::Column::NameChosenAt).is_not_null();
+    let unless_chosen = CaseStatement::new().case(has_chosen, Expr::col(user::Column::Name)).finally(Expr::value(name));
     user::Entity::update_many()
-        .col_expr(user::Column::Name, Expr::value(name))
+        .col_expr(user::Column::Name, unless_chosen.into())
         .col_expr(user::Column::AvatarUrl, Expr::value(avatar_url))
         .col_expr(user::Column::Groups, Expr::value(list(&profile.groups)))
         .col_expr(user::Column::Version, Expr::col(user::Column::Version).add(grows))
@@ -274,7 +318,7 @@ pub enum Naming {
     Set,
     /// They have one already.
     AlreadySet,
-    /// Somebody else has it.
+    /// Somebody else has it, or one that looks the same.
     Taken,
 }
 
@@ -290,6 +334,7 @@ pub async fn set_username(
     let mut update = user::Entity::update_many()
         .col_expr(user::Column::Username, Expr::value(name.as_str()))
         .col_expr(user::Column::UsernameKey, Expr::value(name.key()))
+        .col_expr(user::Column::UsernameSkeleton, Expr::value(name.skeleton()))
         .col_expr(user::Column::UsernameChosenAt, Expr::value(now))
         .col_expr(user::Column::UpdatedAt, Expr::value(now))
         .filter(user::Column::Id.eq(id.0));
@@ -336,7 +381,61 @@ pub async fn set_password_hash(db: &impl ConnectionTrait, id: UserId, hash: &str
     Ok(())
 }
 
-async fn changed(db: &impl ConnectionTrait, id: UserId, now: i64) -> Result<(), StoreError> {
+/// When the account goes, or `None` for never; `false` if it was so already. In seconds since 1970.
+pub async fn set_deletes_at(
+    db: &impl ConnectionTrait,
+    id: UserId,
+    at: Option<i64>,
+    now: i64,
+) -> Result<bool, StoreError> {
+    let other = if at.is_some() { user::Column::DeletesAt.is_null() } else { user::Column::DeletesAt.is_not_null() };
+    let done = user::Entity::update_many()
+        .col_expr(user::Column::DeletesAt, Expr::value(at))
+        .col_expr(user::Column::UpdatedAt, Expr::value(now))
+        .filter(user::Column::Id.eq(id.0))
+        .filter(other)
+        .exec(db)
+        .await?;
+    Ok(done.rows_affected == 1)
+}
+
+/// Notes which terms the user accepted, and when.
+pub async fn accept_terms(db: &impl ConnectionTrait, id: UserId, terms: &str) -> Result<(), StoreError> {
+    user::Entity::update_many()
+        .col_expr(user::Column::TermsAccepted, Expr::value(terms))
+        .filter(user::Column::Id.eq(id.0))
+        .exec(db)
+        .await?;
+    Ok(())
+}
+
+/// Sets what to call the user.
+pub async fn set_name(db: &impl ConnectionTrait, id: UserId, name: Option<&str>, now: i64) -> Result<(), StoreError> {
+    user::Entity::update_many()
+        .col_expr(user::Column::Name, Expr::value(name))
+        .col_expr(user::Column::NameChosenAt, Expr::value(now))
+        .col_expr(user::Column::UpdatedAt, Expr::value(now))
+        .filter(user::Column::Id.eq(id.0))
+        .exec(db)
+        .await?;
+    Ok(())
+}
+
+/// Everybody who has the role and is not locked, in one order; on PostgreSQL their rows stay as they are until the transaction ends.
+pub async fn with_role(db: &impl ConnectionTrait, role: &str) -> Result<Vec<UserId>, StoreError> {
+    let quoted = format!("%{}%", serde_json::Value::from(role));
+    let rows = user::Entity::find()
+        .filter(user::Column::Roles.like(quoted))
+        .filter(user::Column::LockedAt.is_null())
+        .order_by_asc(user::Column::Id)
+        .lock_exclusive()
+        .all(db)
+        .await?;
+    Ok(rows.into_iter().map(|row| UserId(row.id)).collect())
+}
+
+/// Notes that something changed that tokens may depend on.
+pub async fn changed(db: &impl ConnectionTrait, id: UserId, now: i64) -> Result<(), StoreError> {
     user::Entity::update_many()
         .col_expr(user::Column::Version, Expr::col(user::Column::Version).add(1))
         .col_expr(user::Column::UpdatedAt, Expr::value(now))
@@ -348,7 +447,8 @@ async fn changed(db: &impl ConnectionTrait, id: UserId, now: i64) -> Result<(), 
 
 /// `false` if the row's username was taken a moment ago.
 async fn insert(db: &impl ConnectionTrait, row: user::ActiveModel) -> Result<bool, StoreError> {
-    let unless_taken = OnConflict::column(user::Column::UsernameKey).do_nothing().to_owned();
+    // By its key, or by what it looks like.
+    let unless_taken = OnConflict::new().do_nothing().to_owned();
     Ok(user::Entity::insert(row).on_conflict(unless_taken).exec_without_returning(db).await? == 1)
 }
 
@@ -357,14 +457,22 @@ async fn insert(db: &impl ConnectionTrait, row: user::ActiveModel) -> Result<boo
 async fn free_username(db: &impl ConnectionTrait, wish: &Username) -> Result<Username, StoreError> {
     let candidates: Vec<_> =
         std::iter::once(wish.clone()).chain((2..=SMALL_NUMBERS).map(|n| wish.numbered(n))).collect();
-    let taken: Vec<Option<String>> = user::Entity::find()
+    let taken: Vec<(Option<String>, Option<String>)> = user::Entity::find()
         .select_only()
-        .column(user::Column::UsernameKey)
-        .filter(user::Column::UsernameKey.is_in(candidates.iter().map(Username::key)))
+        .columns([user::Column::UsernameKey, user::Column::UsernameSkeleton])
+        .filter(
+            Condition::any()
+                .add(user::Column::UsernameKey.is_in(candidates.iter().map(Username::key)))
+                .add(user::Column::UsernameSkeleton.is_in(candidates.iter().map(Username::skeleton))),
+        )
         .into_tuple()
         .all(db)
         .await?;
-    let free = candidates.into_iter().find(|name| !taken.iter().flatten().any(|key| *key == name.key()));
+    let is_taken = |name: &Username| {
+        let (key, skeleton) = (Some(name.key()), Some(name.skeleton()));
+        taken.iter().any(|(theirs, looks)| *theirs == key || *looks == skeleton)
+    };
+    let free = candidates.into_iter().find(|name| !is_taken(name));
     Ok(free.unwrap_or_else(|| wish.numbered(u32::from_le_bytes(random::<4>()) % 1_000_000 + SMALL_NUMBERS)))
 }
 
@@ -402,6 +510,7 @@ pub fn to_user(row: user::Model, address: Option<address::Model>) -> Result<User
         groups: from_list(&row.groups)?,
         locked_at: row.locked_at.map(moment).transpose()?,
         created_at: moment(row.created_at)?,
+        deletes_at: row.deletes_at.map(moment).transpose()?,
         version: row.version,
     })
 }

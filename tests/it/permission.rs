@@ -36,6 +36,7 @@ pub fn ada() -> User {
         groups: vec!["github:acme/core".into()],
         locked_at: None,
         created_at: OffsetDateTime::from_unix_timestamp(1_577_836_800).unwrap(),
+        deletes_at: None,
         version: 1,
     }
 }

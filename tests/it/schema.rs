@@ -10,10 +10,7 @@ use sea_orm::{ConnectionTrait as _, DatabaseConnection, DbBackend, EntityTrait, 
 use super::stage::clock::ManualClock;
 use super::stage::database::Empty;
 use crate::store::Store;
-use crate::store::entity::{
-    address, alias, audit_event, ban, fact, identity, latest, outbox, passkey, password, rate_limit, recovery_code,
-    session, shown_error, signing_key, spent, totp, user,
-};
+use crate::store::entity;
 
 async fn open(place: &Empty) -> Store {
     Store::connect(&place.settings, Arc::new(ManualClock::new())).await.unwrap()
@@ -47,24 +44,25 @@ async fn matches<E: EntityTrait>(db: &DatabaseConnection, _: E) {
 }
 
 async fn all_match(db: &DatabaseConnection) {
-    matches(db, user::Entity).await;
-    matches(db, address::Entity).await;
-    matches(db, identity::Entity).await;
-    matches(db, password::Entity).await;
-    matches(db, session::Entity).await;
-    matches(db, spent::Entity).await;
-    matches(db, rate_limit::Entity).await;
-    matches(db, signing_key::Entity).await;
-    matches(db, fact::Entity).await;
-    matches(db, outbox::Entity).await;
-    matches(db, totp::Entity).await;
-    matches(db, recovery_code::Entity).await;
-    matches(db, passkey::Entity).await;
-    matches(db, latest::Entity).await;
-    matches(db, alias::Entity).await;
-    matches(db, audit_event::Entity).await;
-    matches(db, ban::Entity).await;
-    matches(db, shown_error::Entity).await;
+    matches(db, entity::user::Entity).await;
+    matches(db, entity::address::Entity).await;
+    matches(db, entity::identity::Entity).await;
+    matches(db, entity::invitation::Entity).await;
+    matches(db, entity::password::Entity).await;
+    matches(db, entity::session::Entity).await;
+    matches(db, entity::spent::Entity).await;
+    matches(db, entity::rate_limit::Entity).await;
+    matches(db, entity::signing_key::Entity).await;
+    matches(db, entity::fact::Entity).await;
+    matches(db, entity::outbox::Entity).await;
+    matches(db, entity::totp::Entity).await;
+    matches(db, entity::recovery_code::Entity).await;
+    matches(db, entity::passkey::Entity).await;
+    matches(db, entity::latest::Entity).await;
+    matches(db, entity::alias::Entity).await;
+    matches(db, entity::audit_event::Entity).await;
+    matches(db, entity::ban::Entity).await;
+    matches(db, entity::shown_error::Entity).await;
 }
 
 #[tokio::test]

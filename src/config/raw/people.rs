@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{days, hours, minutes, seconds};
-use crate::config::settings::{BreachCheck, RememberMe, SameBrowser, Signup, SmtpSecurity, UsernameRule};
+use crate::config::settings::{BreachCheck, Disposable, RememberMe, SameBrowser, Signup, SmtpSecurity, UsernameRule};
 use crate::config::{Secret, Size, Span};
 use crate::domain::linking::LinkPolicy;
 
@@ -137,8 +137,12 @@ pub struct Login {
     pub account_linking: LinkPolicy,
     /// Whether users whose address is not verified reach only the page that verifies it.
     pub require_verified_email: bool,
+    /// Whether people may sign up with an address of throw-away mail.
+    pub disposable_domains: Disposable,
     /// Who may set the user name.
     pub username: UsernameRule,
+    /// Scripts of user names beside ASCII, such as `Cyrillic`; one name is of one script.
+    pub username_scripts: Vec<String>,
     /// Linked on the pages.
     pub terms_url: Option<String>,
     /// Linked on the pages.
@@ -156,7 +160,9 @@ impl Default for Login {
             blocked_email_domains: Vec::new(),
             account_linking: LinkPolicy::default(),
             require_verified_email: true,
+            disposable_domains: Disposable::default(),
             username: UsernameRule::default(),
+            username_scripts: Vec::new(),
             terms_url: None,
             privacy_url: None,
             support_url: None,

@@ -10,6 +10,8 @@ pub struct Model {
     pub user_id: Uuid,
     pub verified_at: Option<i64>,
     pub created_at: i64,
+    /// 1: mail goes here. One of each user's addresses is.
+    pub main: i64,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -6,6 +6,7 @@ pub mod audit_event;
 pub mod ban;
 pub mod fact;
 pub mod identity;
+pub mod invitation;
 pub mod latest;
 pub mod outbox;
 pub mod passkey;

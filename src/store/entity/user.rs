@@ -11,10 +11,15 @@ pub struct Model {
     pub username: Option<String>,
     #[sea_orm(column_type = "Text", nullable)]
     pub username_key: Option<String>,
+    /// What the username looks like; `None` also for the younger of two that looked alike before this was checked.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub username_skeleton: Option<String>,
     /// Since when the owner has the name they chose; `None` while it is the one given at first.
     pub username_chosen_at: Option<i64>,
     #[sea_orm(column_type = "Text", nullable)]
     pub name: Option<String>,
+    /// Since when the owner has the name they chose; no provider changes it then.
+    pub name_chosen_at: Option<i64>,
     #[sea_orm(column_type = "Text", nullable)]
     pub avatar_url: Option<String>,
     #[sea_orm(column_type = "Text")]
@@ -37,7 +42,8 @@ pub struct Model {
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {
-    #[sea_orm(has_many = "super::address::Entity")]
+    /// Only the main one.
+    #[sea_orm(has_many = "super::address::Entity", on_condition = "super::address::Column::Main.eq(1)")]
     Address,
 }
 

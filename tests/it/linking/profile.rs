@@ -1,9 +1,9 @@
 //! What an upstream says about somebody: kept up to date, but for what people have chosen themselves.
 
 use super::{House, Identity, at, bare, email, vouched};
-use crate::account::{Renamed, rename};
-use crate::config::settings::UsernameRule;
+use crate::account::Renamed;
 use crate::domain::audit::By;
+use crate::domain::username::Unusable;
 
 fn called(subject: &str, username: &str) -> Identity {
     Identity { username: Some(username.into()), ..bare(subject) }
@@ -48,18 +48,16 @@ async fn a_username_that_its_owner_chose_stays_and_is_nobody_elses() {
     let house = House::open("").await;
     let ada = house.enter(&bare("1")).await;
     let bob = house.enter(&bare("2")).await;
-    let store = house.app.store();
-    let wish = async |user: &_, rule, wish: &str| rename(store, rule, user, wish).await.unwrap();
+    let accounts = &house.app.accounts;
+    let wish = async |user: &_, wish: &str| accounts.rename(&By::system(), user, wish).await.unwrap();
 
-    assert_eq!(wish(&ada, UsernameRule::Off, "ada").await, Renamed::NotAllowed);
-    assert_eq!(wish(&ada, UsernameRule::Admin, "ada").await, Renamed::NotAllowed);
-    assert_eq!(wish(&ada, UsernameRule::Once, "admin").await, Renamed::NotAllowed);
-    assert_eq!(wish(&ada, UsernameRule::Once, "Ada").await, Renamed::Yes);
-    assert_eq!(wish(&bob, UsernameRule::Once, "aDA").await, Renamed::Taken);
-    assert_eq!(wish(&ada, UsernameRule::Once, "grace").await, Renamed::AlreadySet, "even by an old page");
-    let ada = store.user(ada.id).await.unwrap().unwrap();
+    assert_eq!(wish(&ada, "admin").await, Renamed::Unusable(Unusable::Reserved));
+    assert_eq!(wish(&ada, "Ada").await, Renamed::Yes);
+    assert_eq!(wish(&bob, "aDA").await, Renamed::Taken);
+    assert_eq!(wish(&ada, "grace").await, Renamed::AlreadySet, "even by an old page");
+    let ada = house.app.store().user(ada.id).await.unwrap().unwrap();
     assert_eq!(ada.username.as_deref(), Some("Ada"));
-    assert_eq!(wish(&ada, UsernameRule::Free, "grace").await, Renamed::Yes);
+    assert_eq!(accounts.give_username(&By::command(), &ada, "grace").await.unwrap(), Renamed::Yes);
 
     assert_eq!(house.enter(&called("1", "hopper")).await.username.as_deref(), Some("grace"));
 }
