@@ -9,6 +9,7 @@ mod m0004_outbox;
 mod m0005_credentials;
 mod m0006_audit;
 mod m0007_people;
+mod m0008_api_keys;
 mod m0010_abuse;
 
 use sea_orm_migration::prelude::*;
@@ -30,6 +31,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0006_audit::Migration),
             Box::new(m0010_abuse::Migration),
             Box::new(m0007_people::Migration),
+            Box::new(m0008_api_keys::Migration),
         ]
     }
 }

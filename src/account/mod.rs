@@ -2,11 +2,13 @@
 
 mod abuse;
 pub mod addresses;
+pub mod api_keys;
 mod erasing;
 pub mod inviting;
 mod linking;
 pub mod password;
 mod second_factor;
+pub mod service_sessions;
 pub mod signing_up;
 mod username;
 
@@ -17,6 +19,7 @@ use time::{Duration, OffsetDateTime};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
+pub use api_keys::is_usable;
 pub use linking::{Arrival, Outcome};
 pub use password::Hasher;
 pub use second_factor::Need;

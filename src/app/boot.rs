@@ -125,6 +125,7 @@ async fn house(settings: &Settings, world: World) -> Result<House, BootError> {
         admin_seen: Arc::default(),
         bans: Arc::default(),
         shown: Arc::default(),
+        guesses: Arc::default(),
         parcels: Arc::new(Notify::new()),
     })
 }

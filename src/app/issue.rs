@@ -5,9 +5,9 @@ use std::net::IpAddr;
 use serde_json::json;
 use time::OffsetDateTime;
 
-use super::App;
-use crate::domain::claims::{Audience, ClassicClaims, ServiceClaims, Spelled};
-use crate::domain::id::{SessionId, TokenId, UserId};
+use super::{App, Claimant};
+use crate::domain::claims::{Audience, ClassicClaims, ServiceClaims, Spelled, Sub};
+use crate::domain::id::{SessionId, TokenId};
 use crate::domain::permission::Permissions;
 use crate::domain::proof;
 use crate::domain::service::{PermissionsFormat, Service, TokenFormat};
@@ -19,7 +19,8 @@ use crate::store::live::Live;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Issued {
     pub token: String,
-    pub user: UserId,
+    /// Whom it is about.
+    pub sub: Sub,
     pub permissions: Permissions,
     /// In seconds.
     pub expires_in: i64,
@@ -41,44 +42,41 @@ pub enum Refusal {
 
 impl App {
     /// Asks the service's permission providers and signs what they grant.
-    pub async fn issue(&self, service: &Service, live: &Live, ip: Option<IpAddr>) -> Result<Issued, Refusal> {
-        if !may_enter(service, &live.user.roles) {
-            return Err(Refusal::Denied("Your account does not have a role that this service asks for.".into()));
+    pub async fn issue(
+        &self,
+        service: &Service,
+        claimant: &Claimant<'_>,
+        ip: Option<IpAddr>,
+    ) -> Result<Issued, Refusal> {
+        let now = self.now();
+        if let Some(why) = refusal(service, claimant, now) {
+            return Err(Refusal::Denied(why.into()));
         }
-        if !service.accepts(&live.method) {
-            return Err(Refusal::Denied("This service asks for another way to sign in.".into()));
-        }
-        if service.require_mfa && !live.is_multi_factor() {
-            return Err(Refusal::Denied("This service asks for a second factor. Sign in to it again.".into()));
-        }
-        if self.is_too_old(live, service) {
-            return Err(Refusal::Denied("This service asks for a fresh sign-in. Sign in to it again.".into()));
-        }
-        let question = Question { service, user: &live.user, provider: &live.method, ip };
+        let question = Question { service, who: claimant.who, provider: claimant.method, ip };
         let granted = match self.chain.decide(&question).await {
             Err(ChainError::Denied { message, .. }) => return Err(Refusal::Denied(message)),
             other => other?,
         };
         let now = self.now();
-        let token = self.service_token(service, live, &granted, now)?;
+        let token = self.service_token(service, claimant, &granted, now)?;
         let iat = now.unix_timestamp();
-        let expires_in = expiry(service, live, iat) - iat;
-        Ok(Issued { token, user: live.user.id, permissions: granted.permissions, expires_in })
+        let expires_in = expiry(service, claimant, iat) - iat;
+        Ok(Issued { token, sub: claimant.sub(), permissions: granted.permissions, expires_in })
     }
 
     fn service_token(
         &self,
         service: &Service,
-        live: &Live,
+        claimant: &Claimant<'_>,
         granted: &Granted,
         now: OffsetDateTime,
     ) -> Result<String, TokenError> {
         let (iat, jti) = (now.unix_timestamp(), TokenId::new());
-        let exp = expiry(service, live, iat);
+        let exp = expiry(service, claimant, iat);
         let ring = self.house.ring.load();
         if service.token_format == TokenFormat::Classic {
             let claims = ClassicClaims {
-                userid: live.user.id,
+                userid: claimant.sub(),
                 service: service.id.clone(),
                 permissions: json!(granted.permissions),
                 iss: self.issuer.clone(),
@@ -91,18 +89,18 @@ impl App {
         let (permissions, scope) = in_token(&granted.permissions, service.permissions_format);
         let claims = ServiceClaims {
             iss: &self.issuer,
-            sub: live.user.id,
+            sub: claimant.sub(),
             aud: audience(service),
             client_id: &service.id,
             iat,
             exp,
             jti,
-            sid: live.id,
-            auth_time: live.auth_time.unix_timestamp(),
-            amr: proof::names(&live.amr),
+            sid: claimant.session,
+            auth_time: claimant.auth_time.map(OffsetDateTime::unix_timestamp),
+            amr: proof::names(claimant.amr),
             permissions,
             scope,
-            roles: live.user.roles.iter().map(String::as_str).collect(),
+            roles: claimant.who.roles().iter().map(String::as_str).collect(),
             limits: granted.limits.clone(),
             perm_stale: granted.is_stale,
             extra: granted.claims.clone(),
@@ -119,13 +117,32 @@ impl App {
     ) -> Result<String, TokenError> {
         let now = self.now();
         let live = Live::sample(SessionId::new(), user, now);
-        self.service_token(service, &live, granted, now)
+        self.service_token(service, &Claimant::of(&live), granted, now)
     }
 }
 
-/// When a token issued at `now` dies: with its time, or with the session it comes from.
-fn expiry(service: &Service, live: &Live, now: i64) -> i64 {
-    (now + service.access_token_ttl.whole_seconds()).min(live.expires_at.unix_timestamp())
+/// Why the service gets no token for them, in a sentence for them; `None` if nothing stands against it.
+fn refusal(service: &Service, claimant: &Claimant<'_>, now: OffsetDateTime) -> Option<&'static str> {
+    if !may_enter(service, claimant.who.roles()) {
+        return Some("Your account does not have a role that this service asks for.");
+    }
+    if !service.accepts(claimant.method) {
+        return Some("This service asks for another way to sign in.");
+    }
+    if claimant.is_person() && service.require_mfa && !proof::is_multi_factor(claimant.amr) {
+        return Some("This service asks for a second factor. Sign in to it again.");
+    }
+    let is_fresh = |age| claimant.auth_time.is_some_and(|at| now - at < age);
+    if claimant.is_person() && !service.max_auth_age.is_none_or(is_fresh) {
+        return Some("This service asks for a fresh sign-in. Sign in to it again.");
+    }
+    None
+}
+
+/// When a token issued at `now` dies: with its time, or with the session or key it comes from.
+fn expiry(service: &Service, claimant: &Claimant<'_>, now: i64) -> i64 {
+    let ends = claimant.ends.map_or(i64::MAX, OffsetDateTime::unix_timestamp);
+    (now + service.access_token_ttl.whole_seconds()).min(ends)
 }
 
 /// Whether somebody with these roles may use the service at all.

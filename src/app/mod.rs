@@ -2,6 +2,9 @@
 
 mod admin_link;
 pub mod boot;
+mod caller;
+mod claimant;
+pub mod guesses;
 mod issue;
 mod post;
 mod tokens;
@@ -15,7 +18,9 @@ use time::OffsetDateTime;
 use tokio::sync::Notify;
 
 pub use admin_link::{ADMIN, Minted};
-pub use issue::{Refusal, may_enter};
+pub use caller::{Holding, Keyed};
+pub use claimant::Claimant;
+pub use issue::{Issued, Refusal, may_enter};
 pub use tokens::Redeemed;
 
 use crate::account::Accounts;
@@ -64,6 +69,8 @@ pub struct House {
     pub bans: Arc<Bans>,
     /// Errors that people were shown.
     pub shown: Arc<ErrorBook>,
+    /// Who presents wrong API keys, and how often.
+    pub guesses: Arc<guesses::Guesses>,
 }
 
 /// A broker; handlers take it and keep the one they began with.

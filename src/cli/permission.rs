@@ -65,7 +65,7 @@ pub async fn run(command: Command, desk: &mut Desk) -> Result<(), Failure> {
 
 async fn test(app: &App, service: &Service, user: &User, method: &str) -> Result<Tested, Failure> {
     let (steps, granted) =
-        patiently("asking", app.chain.trace(&Question { service, user, provider: method, ip: None })).await;
+        patiently("asking", app.chain.trace(&Question { service, who: user.into(), provider: method, ip: None })).await;
     let outcome = if !service.enabled {
         Err("the service is not enabled".to_owned())
     } else if user.is_locked() {

@@ -81,7 +81,7 @@ pub fn admin(loader: &mut Loader, mfa: MfaRule) -> Admin {
 /// The section `[api]`.
 pub fn api(loader: &mut Loader) -> Api {
     let (raw, _) = loader.read::<raw::Api>("api");
-    Api { enabled: raw.enabled, max_key_ttl: raw.max_key_ttl.0 }
+    Api { enabled: raw.enabled, max_key_ttl: raw.max_key_ttl.0, user_keys: raw.user_keys }
 }
 
 /// The section `[audit]`.

@@ -46,6 +46,7 @@ fn methods(settings: &Settings, loader: &mut Loader) {
             "password" => settings.login.password.enabled,
             "magic-link" => settings.login.magic_link.enabled,
             "passkey" => settings.login.passkey.enabled,
+            "api-key" => true,
             id => settings.providers.iter().any(|section| section.id() == id),
         };
         let allowed = &service.allowed_providers;

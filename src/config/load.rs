@@ -245,7 +245,7 @@ fn unknown_section(entry: &Entry) -> Mistake {
 }
 
 /// The ids that are paths of the login pages, or methods of the house.
-const RESERVED: [&str; 6] = ["password", "magic-link", "check-mail", "code", "link-accounts", "logout"];
+const RESERVED: [&str; 7] = ["api-key", "password", "magic-link", "check-mail", "code", "link-accounts", "logout"];
 
 /// What is wrong with an id, and what to do.
 fn id_mistake(family: &str, id: &str) -> Option<(String, &'static str)> {

@@ -74,7 +74,7 @@ impl Known {
         let ids = |family| loader.split.family(family).into_iter().map(|section| section.id);
         Self {
             methods: ids("providers")
-                .chain(["password".to_owned(), "magic-link".to_owned(), "passkey".to_owned()])
+                .chain(["password".to_owned(), "magic-link".to_owned(), "passkey".to_owned(), "api-key".to_owned()])
                 .collect(),
             permissions: ids("permissions").collect(),
             roles: settings.roles.iter().cloned().collect(),
@@ -193,6 +193,7 @@ fn service(raw: raw::Service, id: &str, inherited: Algorithm) -> Service {
         cors_origins: raw.cors_origins,
         access_token_ttl: raw.access_token_ttl.0,
         token_alg: raw.token_alg.or(inherited),
+        basic_exchange: raw.basic_exchange,
         permissions: raw.permissions,
         merge: raw.permissions_merge,
         permissions_format: raw.permissions_format,

@@ -325,6 +325,8 @@ pub struct Admin {
 pub struct Api {
     pub enabled: bool,
     pub max_key_ttl: Duration,
+    /// Whether people may make keys of their own.
+    pub user_keys: bool,
 }
 
 #[derive(Debug, Clone)]

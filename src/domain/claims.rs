@@ -26,19 +26,32 @@ pub struct LoginClaims {
     pub jti: TokenId,
 }
 
+/// Whom a service token is about: a person, or a service that acts for itself. No service has the name of a user.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Sub {
+    /// `usr_…`.
+    User(UserId),
+    /// A service's id.
+    Service(String),
+}
+
 /// A service token, `typ: at+jwt` (RFC 9068 §2).
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ServiceClaims<'a> {
     pub iss: &'a str,
-    pub sub: UserId,
+    pub sub: Sub,
     /// One audience stands as a string, several as a list (RFC 7519 §4.1.3).
     pub aud: Audience<'a>,
     pub client_id: &'a str,
     pub iat: i64,
     pub exp: i64,
     pub jti: TokenId,
-    pub sid: SessionId,
-    pub auth_time: i64,
+    /// The session it comes from; an API key has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sid: Option<SessionId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auth_time: Option<i64>,
     /// What was proven (RFC 8176), with `mfa` where it was more than one factor.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub amr: Vec<&'static str>,
@@ -77,7 +90,7 @@ pub enum Spelled<'a> {
 /// A service token for verifiers of the classic contract: no `aud`, which they refuse.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ClassicClaims {
-    pub userid: UserId,
+    pub userid: Sub,
     pub service: String,
     pub permissions: Value,
     pub iss: String,

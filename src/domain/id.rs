@@ -78,3 +78,7 @@ id!(
     /// Names an invitation to those who send them; it is not the secret in the link.
     InvitationId, "inv"
 );
+id!(
+    /// Names an API key; it is neither its prefix nor its secret.
+    KeyId, "key"
+);

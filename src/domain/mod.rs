@@ -1,5 +1,6 @@
 //! Plain types and pure rules: no async, no web framework, no database.
 
+pub mod api_key;
 pub mod audit;
 pub mod claims;
 pub mod disposable;
@@ -8,9 +9,11 @@ pub mod id;
 pub mod identity;
 pub mod linking;
 pub mod lookalike;
+pub mod merge_patch;
 pub mod permission;
 pub mod proof;
 pub mod return_to;
+pub mod scope;
 pub mod service;
 pub mod user;
 pub mod username;

@@ -29,6 +29,8 @@ pub struct Service {
     pub access_token_ttl: Duration,
     /// Signature algorithm of its tokens.
     pub token_alg: Algorithm,
+    /// Whether HTTP Basic can be exchanged for its tokens.
+    pub basic_exchange: bool,
     /// Ids of its permission providers, in order.
     pub permissions: Vec<String>,
     /// How their answers come together.

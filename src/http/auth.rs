@@ -2,9 +2,11 @@
 
 mod answers;
 mod cors;
+mod exchange;
 mod token;
 
 use std::convert::Infallible;
+use std::net::IpAddr;
 
 use axum::Router;
 use axum::extract::{FromRequestParts, State};
@@ -17,6 +19,7 @@ use serde::Deserialize;
 use tower_sessions::SessionManagerLayer;
 
 use super::browser::Browser;
+use super::caller::{key_in_address, keyed};
 use super::client::ClientIp;
 use super::error::{Code, Error, Problem};
 use super::federated::Target;
@@ -24,17 +27,20 @@ use super::fields::{JsonOrForm, Query};
 use super::login::start_path;
 use super::site::{Running, Site};
 use crate::account::Renamed;
-use crate::app::Refusal;
+use crate::app::{Claimant, Issued, Refusal};
+use crate::domain::api_key::ApiKey;
 use crate::domain::audit::{Actor, By};
+use crate::domain::service::Service;
 use crate::store::sessions::Sessions;
+pub use answers::answer;
 use answers::{
     Authorized, Checked, Granted, NoPermissions, NotSignedIn, Offered, PublicProfile, Resolved, SignedIn, Updated,
-    answer,
 };
+pub use token::{credentials, proves};
 
 /// What this area says of itself.
 #[derive(utoipa::OpenApi)]
-#[openapi(paths(check, authorize, update, public_key, resolve, get_profile, token::token, logout))]
+#[openapi(paths(check, authorize, update, public_key, resolve, get_profile, token::token, exchange::exchange, logout))]
 pub struct Description;
 
 /// The routes of this area.
@@ -49,6 +55,7 @@ pub fn router(running: &Running, session: SessionManagerLayer<Sessions>) -> Rout
         .route("/auth/resolve", get(resolve))
         .route("/auth/get_profile", get(get_profile))
         .route("/auth/token", post(token::token))
+        .route("/auth/exchange", post(exchange::exchange))
         // Said here, so that the layer hears preflights, too: a fallback that is set from outside would replace it.
         .method_not_allowed_fallback(async || Error::new(Code::MethodNotAllowed))
         .layer(cors::Layer(running.clone()))
@@ -155,13 +162,18 @@ struct AuthorizeQuery {
 }
 
 /// A short-lived token for one service, with what the user may do there.
+///
+/// An API key in a header takes the place of a login token: a person's key gets the person's token, a service's key a token
+/// about that service. A key never stands in the address.
 #[utoipa::path(
-    get, path = "/auth/authorize", tag = "auth", params(AuthorizeQuery), security((), ("bearer" = []), ("auth-token" = []), ("jwt" = [])),
+    get, path = "/auth/authorize", tag = "auth", params(AuthorizeQuery), security((), ("bearer" = []), ("auth-token" = []), ("jwt" = []), ("api-key" = [])),
     responses(
         (status = 200, description = "The token. Without a login token, a live session or a service: exactly `{\"permissions\":{}}`.", body = Authorized<'static>),
         (status = 400, description = "`bad-request`: a parameter or header is given twice.", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "`access-denied`: the user may not use the service.", body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "`api-key-refused`: the API key cannot be used here and now.", body = Problem, content_type = "application/problem+json", headers(("www-authenticate" = String, description = "`Bearer`"))),
+        (status = 403, description = "`access-denied`: the user may not use the service. `scope-missing`: the API key is not for it.", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "`service-unknown`: there is no such service, or it is switched off.", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "Too many wrong API keys.", body = Problem, content_type = "application/problem+json", headers(("retry-after" = u64, description = "In seconds."))),
         (status = 503, description = "`permission-provider-failed`: what the user may do cannot be determined now.", body = Problem, content_type = "application/problem+json", headers(("retry-after" = u64, description = "In seconds."))),
     )
 )]
@@ -171,23 +183,45 @@ async fn authorize(
     bearer: Bearer,
     Query(query): Query<AuthorizeQuery>,
 ) -> Result<Response, Error> {
+    if query.jwt.as_deref().is_some_and(ApiKey::is_meant) {
+        return Err(key_in_address());
+    }
     let token = bearer.or(query.jwt)?;
     let (Some(token), Some(id)) = (token, query.service.filter(|id| !id.is_empty())) else {
         return Ok(answer(&Authorized::No(NoPermissions::default())));
     };
+    let ip = ip.map(|ip| ip.0.0);
+    if ApiKey::is_meant(&token) {
+        return by_key(&site, &token, &id, ip).await;
+    }
     let Some((live, _)) = site.app.session_of_token(&token).await? else {
         return Ok(answer(&Authorized::No(NoPermissions::default())));
     };
     let service = site.app.service(&id).ok_or(Code::ServiceUnknown)?;
-    let issued = site.app.issue(service, &live, ip.map(|ip| ip.0.0)).await.map_err(refused)?;
-    Ok(answer(&Authorized::Yes(Granted {
+    let issued = site.app.issue(service, &Claimant::of(&live), ip).await.map_err(refused)?;
+    Ok(answer(&granted(service, issued)))
+}
+
+/// The same for the holder of an API key: a person, or a service that acts for itself.
+async fn by_key(site: &Site, text: &str, id: &str, ip: Option<IpAddr>) -> Result<Response, Error> {
+    let key = keyed(site, text, ip).await?;
+    let service = site.app.service(id).ok_or(Code::ServiceUnknown)?;
+    if !key.may_authorize(&service.id) {
+        return Err(Error::new(Code::ScopeMissing).detail("The key is not for this service."));
+    }
+    let issued = site.app.issue(service, &Claimant::of_key(&key), ip).await.map_err(refused)?;
+    Ok(answer(&granted(service, issued)))
+}
+
+fn granted(service: &Service, issued: Issued) -> Authorized<'_> {
+    Authorized::Yes(Granted {
         token: issued.token,
-        userid: issued.user,
+        userid: issued.sub,
         permissions: issued.permissions,
         service: &service.id,
         expires_in: issued.expires_in,
         token_type: "Bearer",
-    })))
+    })
 }
 
 fn refused(refusal: Refusal) -> Error {

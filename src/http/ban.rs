@@ -45,7 +45,7 @@ pub async fn guard(State(running): State<Running>, request: Request, next: Next)
 /// Whether the answer says that a secret was wrong.
 fn is_failure(response: &Response) -> bool {
     match response.extensions().get::<Error>().map(|error| error.code) {
-        Some(Code::LoginRequired) => false,
+        Some(Code::LoginRequired | Code::FactorNeeded) => false,
         Some(Code::CodeSpent) => true,
         _ => response.status() == StatusCode::UNAUTHORIZED,
     }

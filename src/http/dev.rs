@@ -22,6 +22,7 @@ use super::page::{
     CurlLine, DemoPage, DemoToken, DevMailPage, DevPeoplePage, DevPerson, Href, MailRow, Moment, Notice, OpenMail, Page,
 };
 use super::site::{Running, Site};
+use crate::app::Claimant;
 
 /// The service the demo page plays.
 const DEMO: &str = "demo";
@@ -67,7 +68,7 @@ async fn shown(site: &Site, browser: &Browser, jwt: &str) -> Result<(Option<Demo
     let Some((live, _)) = site.app.session_of_token(jwt).await? else {
         return Ok((None, Some(Notice::info("Your session is over. Sign in again."))));
     };
-    let issued = match site.app.issue(service, &live, browser.ip()).await {
+    let issued = match site.app.issue(service, &Claimant::of(&live), browser.ip()).await {
         Ok(issued) => issued,
         Err(refusal) => return Ok((None, Some(Notice::error(format!("There is no token: {refusal}."))))),
     };

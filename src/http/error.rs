@@ -112,6 +112,20 @@ codes! {
     LastAdmin = CONFLICT, "last-admin", "CS-H043", "The last administrator cannot go";
     /// A mailed link was used, is late, or a newer one was sent.
     MailedLinkOver = GONE, "mailed-link-over", "CS-H044", "This link is over";
+    /// There is no API key, or not one that may be used here and now; it does not say which.
+    ApiKeyRefused = UNAUTHORIZED, "api-key-refused", "CS-H060", "No usable API key came with the request";
+    /// The API key is good, but not for this.
+    ScopeMissing = FORBIDDEN, "scope-missing", "CS-H061", "The API key is not for this";
+    /// The name or the password is not right; it does not say which.
+    CredentialsRefused = UNAUTHORIZED, "credentials-refused", "CS-H062", "The name or the password is not right";
+    /// The password is right, and a second factor has to come with it.
+    FactorNeeded = UNAUTHORIZED, "second-factor-needed", "CS-H063", "A second factor is needed";
+    /// A service asks whether somebody is who they say, and they are not. The service itself is who it says.
+    PersonRefused = FORBIDDEN, "person-refused", "CS-H065", "The person's name or password is not right";
+    /// The same, and a second factor has to come with it.
+    PersonNeedsFactor = FORBIDDEN, "person-needs-factor", "CS-H066", "The person needs a second factor";
+    /// The refresh secret is wrong, late, or was used.
+    RefreshRefused = UNAUTHORIZED, "refresh-refused", "CS-H064", "The key cannot be exchanged";
     /// Our fault.
     Internal = INTERNAL_SERVER_ERROR, "internal", "CS-H099", "Something went wrong on our side";
 }
@@ -203,8 +217,8 @@ impl Error {
         if let Some(allow) = &self.allow {
             headers.insert(ALLOW, allow.clone());
         }
-        if self.code == Code::InvalidClient {
-            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"countersign\""));
+        if let Some(way) = challenge(self.code) {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(way));
         }
         if matches!(self.code, Code::PayloadTooLarge | Code::Timeout) {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
@@ -212,6 +226,15 @@ impl Error {
         *response.status_mut() = self.code.status();
         response.extensions_mut().insert(self);
         response
+    }
+}
+
+/// How to authenticate instead (RFC 9110 §11.6.1); `None` where no header would help.
+fn challenge(code: Code) -> Option<&'static str> {
+    match code {
+        Code::InvalidClient | Code::CredentialsRefused | Code::FactorNeeded => Some("Basic realm=\"countersign\""),
+        Code::ApiKeyRefused => Some("Bearer realm=\"countersign\""),
+        _ => None,
     }
 }
 

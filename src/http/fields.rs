@@ -27,6 +27,10 @@ pub struct Form<T>(pub T);
 #[derive(Debug, Clone, Copy)]
 pub struct JsonOrForm<T>(pub T);
 
+/// A body of `application/json`, and nothing else.
+#[derive(Debug, Clone, Copy)]
+pub struct Json<T>(pub T);
+
 impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Query<T> {
     type Rejection = Error;
 
@@ -57,6 +61,17 @@ impl<T: DeserializeOwned, S: Sync> FromRequest<S> for JsonOrForm<T> {
             Media::Json => read_json(&body).map(Self),
             Media::None if body.is_empty() => read_urlencoded(b"").map(Self),
             _ => Err(unsupported("application/json or application/x-www-form-urlencoded")),
+        }
+    }
+}
+
+impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Json<T> {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Error> {
+        match media_type(request.headers())? {
+            Media::Json => read_json(&whole_body(request).await?).map(Self),
+            _ => Err(unsupported("application/json")),
         }
     }
 }

@@ -5,7 +5,9 @@ pub mod assets;
 pub mod auth;
 pub mod ban;
 pub mod browser;
+pub mod caller;
 pub mod client;
+pub mod credentials;
 pub mod dev;
 pub mod error;
 pub mod face;
@@ -13,6 +15,7 @@ pub mod failure;
 pub mod federated;
 pub mod fields;
 pub mod finish;
+pub mod key_refresh;
 pub mod layers;
 pub mod limit;
 pub mod login;
@@ -21,6 +24,8 @@ pub mod openapi;
 pub mod origin;
 pub mod page;
 pub mod server;
+pub mod service_caller;
+pub mod service_sessions;
 pub mod setup;
 pub mod site;
 pub mod sudo;
@@ -59,8 +64,12 @@ pub fn router(running: &Running, sessions: Sessions, readiness: Readiness) -> Ro
     }
     let draw = failure::draw(running.clone());
     let pages = pages.layer(map_response(face::page(draw))).layer(session.clone());
-    let all =
-        pages.merge(auth::router(running, session)).merge(well_known::router(readiness)).with_state(running.clone());
+    let all = pages
+        .merge(auth::router(running, session))
+        .merge(well_known::router(readiness))
+        .merge(key_refresh::router())
+        .merge(service_sessions::router())
+        .with_state(running.clone());
     let all = all.layer(from_fn_with_state(running.clone(), ban::guard));
     match site.shell.base.as_str() {
         "" => all,

@@ -6,10 +6,13 @@ use utoipa::OpenApi as _;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{Components, Info, OpenApi, Server};
 
-use super::{auth, well_known};
+use super::{auth, key_refresh, service_sessions, well_known};
 
 static DOCUMENT: LazyLock<OpenApi> = LazyLock::new(|| {
-    let mut document = auth::Description::openapi().merge_from(well_known::Description::openapi());
+    let mut document = auth::Description::openapi()
+        .merge_from(well_known::Description::openapi())
+        .merge_from(key_refresh::Description::openapi())
+        .merge_from(service_sessions::Description::openapi());
     document.info = Info::builder()
         .title("Countersign")
         .version(env!("CARGO_PKG_VERSION"))
@@ -32,7 +35,7 @@ pub fn document(issuer: &str) -> String {
 }
 
 /// The login token in its three places, in the order they are looked at; the session's cookie; a service's secret.
-fn schemes() -> [(&'static str, SecurityScheme); 5] {
+fn schemes() -> [(&'static str, SecurityScheme); 7] {
     let key = |name: &str, says: &str| ApiKeyValue::with_description(name, says);
     [
         (
@@ -54,6 +57,27 @@ fn schemes() -> [(&'static str, SecurityScheme); 5] {
                 HttpBuilder::new()
                     .scheme(HttpAuthScheme::Basic)
                     .description(Some("Id and secret of the service."))
+                    .build(),
+            ),
+        ),
+        (
+            "api-key",
+            SecurityScheme::Http(
+                HttpBuilder::new()
+                    .scheme(HttpAuthScheme::Bearer)
+                    .bearer_format("cs_…")
+                    .description(Some("An API key of a person or a service."))
+                    .build(),
+            ),
+        ),
+        (
+            "user",
+            SecurityScheme::Http(
+                HttpBuilder::new()
+                    .scheme(HttpAuthScheme::Basic)
+                    .description(Some(
+                        "A person's address or username and password, or a name of an API key and the key.",
+                    ))
                     .build(),
             ),
         ),

@@ -8,7 +8,7 @@ use moka::future::Cache;
 use serde_json::Value;
 use time::{Duration, OffsetDateTime};
 
-use super::{Ask, PermissionError, ProviderPolicy, Vary};
+use super::{Ask, PermissionError, ProviderPolicy, Vary, Who};
 use crate::clock::Clock;
 use crate::domain::id::UserId;
 use crate::domain::permission::{Decision, Verdict};
@@ -23,11 +23,18 @@ const MOST_ANSWERS: u64 = 100_000;
 pub struct Key {
     provider: String,
     config_hash: u64,
-    user: UserId,
+    who: Subject,
     version: i64,
     service: String,
     /// The rest of what is sent, hashed with a key of this process.
     sent: u64,
+}
+
+/// Whom an answer is about.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Subject {
+    Person(UserId),
+    Machine(String),
 }
 
 /// One answer and its age.
@@ -62,15 +69,19 @@ impl Memory {
 
     /// The key of a question to a provider.
     pub fn key(&self, id: &str, policy: &ProviderPolicy, ask: &Ask<'_>) -> Key {
-        let Ask { service, user, provider, ip, previous } = ask;
+        let Ask { service, who, provider, ip, previous } = ask;
+        let (subject, version, username) = match who {
+            Who::Person(user) => (Subject::Person(user.id), user.version, user.username.as_deref()),
+            Who::Machine(id) => (Subject::Machine((*id).to_owned()), 0, None),
+        };
         let ip = ip.filter(|_| policy.vary.contains(&Vary::Ip));
         Key {
             provider: id.to_owned(),
             config_hash: policy.config_hash,
-            user: user.id,
-            version: user.version,
+            who: subject,
+            version,
             service: service.id.clone(),
-            sent: self.hasher.hash_one((provider, ip, &service.audience, &user.username, previous)),
+            sent: self.hasher.hash_one((provider, ip, &service.audience, username, previous)),
         }
     }
 

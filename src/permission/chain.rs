@@ -10,11 +10,10 @@ use tokio::time::Instant;
 
 use super::cache::Memory;
 use super::guard::Guard;
-use super::{Ask, OnError, PermissionError, PermissionProvider};
+use super::{Ask, OnError, PermissionError, PermissionProvider, Who};
 use crate::clock::Clock;
 use crate::domain::permission::{Decision, Merged, Permissions, Verdict};
 use crate::domain::service::Service;
-use crate::domain::user::User;
 use crate::plugin::Registry;
 
 /// Longest run of a whole chain.
@@ -26,7 +25,7 @@ pub struct Question<'a> {
     /// In which service.
     pub service: &'a Service,
     /// Who.
-    pub user: &'a User,
+    pub who: Who<'a>,
     /// The provider or method the session began with.
     pub provider: &'a str,
     /// The client's address.
@@ -250,8 +249,8 @@ impl<'a> Run<'a> {
     }
 
     fn ask(&self) -> Ask<'_> {
-        let Question { service, user, provider, ip } = *self.question;
-        Ask { service, user, provider, ip, previous: self.merged.permissions() }
+        let Question { service, who, provider, ip } = *self.question;
+        Ask { service, who, provider, ip, previous: self.merged.permissions() }
     }
 
     fn left(&self) -> Duration {

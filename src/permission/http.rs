@@ -13,10 +13,11 @@ use url::Url;
 use uuid::Uuid;
 
 use super::common::{NOT_A_USABLE_SECRET, NOT_CALLABLE, config_hash, section};
-use super::{Ask, PermissionError, PermissionProvider, ProviderPolicy, Vary, answer};
+use super::{Ask, PermissionError, PermissionProvider, ProviderPolicy, Vary, Who, answer};
 use crate::clock::Clock;
 use crate::config::{Mistake, Secret, Section, Size};
 use crate::domain::permission::{Decision, Permissions, Verdict};
+use crate::domain::user::User;
 use crate::net::signing::{Signer, check_url};
 use crate::net::{HttpAnswer, HttpRequest, Limits, Net, NetError};
 use crate::plugin::{Kind, Tools};
@@ -205,7 +206,11 @@ struct Wire<'a> {
     version: u8,
     id: &'a str,
     reason: &'static str,
-    user: WireUser<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user: Option<WireUser<'a>>,
+    /// A service that acts for itself; then there is no user.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    machine: Option<WireMachine<'a>>,
     service: WireService<'a>,
     context: WireContext<'a>,
     previous: WirePrevious<'a>,
@@ -221,6 +226,11 @@ struct WireUser<'a> {
     groups: &'a [String],
     provider: &'a str,
     created_at: String,
+}
+
+#[derive(Serialize)]
+struct WireMachine<'a> {
+    service: &'a str,
 }
 
 #[derive(Serialize)]
@@ -244,21 +254,17 @@ struct WirePrevious<'a> {
 
 /// The question as JSON.
 fn question(id: &str, ask: &Ask<'_>, vary: &[Vary]) -> Vec<u8> {
-    let Ask { service, user, provider, ip, previous } = *ask;
+    let Ask { service, who, provider, ip, previous } = *ask;
+    let (user, machine) = match who {
+        Who::Person(user) => (Some(wire_user(user, provider)), None),
+        Who::Machine(id) => (None, Some(WireMachine { service: id })),
+    };
     let wire = Wire {
         version: 1,
         id,
         reason: "authorize",
-        user: WireUser {
-            id: user.id.to_string(),
-            email: user.email.as_ref().map(|address| address.email.as_str()),
-            email_verified: user.email.as_ref().is_some_and(|address| address.verified),
-            username: user.username.as_deref(),
-            roles: &user.roles,
-            groups: &user.groups,
-            provider,
-            created_at: user.created_at.format(&Rfc3339).unwrap_or_default(),
-        },
+        user,
+        machine,
         service: WireService { id: &service.id, audience: &service.audience },
         context: WireContext {
             ip: ip.filter(|_| vary.contains(&Vary::Ip)),
@@ -267,4 +273,17 @@ fn question(id: &str, ask: &Ask<'_>, vary: &[Vary]) -> Vec<u8> {
         previous: WirePrevious { permissions: previous },
     };
     serde_json::to_vec(&wire).expect("strings, lists and maps of strings are JSON")
+}
+
+fn wire_user<'a>(user: &'a User, provider: &'a str) -> WireUser<'a> {
+    WireUser {
+        id: user.id.to_string(),
+        email: user.email.as_ref().map(|address| address.email.as_str()),
+        email_verified: user.email.as_ref().is_some_and(|address| address.verified),
+        username: user.username.as_deref(),
+        roles: &user.roles,
+        groups: &user.groups,
+        provider,
+        created_at: user.created_at.format(&Rfc3339).unwrap_or_default(),
+    }
 }

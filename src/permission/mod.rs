@@ -18,13 +18,38 @@ use crate::plugin::Kind;
 /// Every kind of permission provider.
 pub const KINDS: &[Kind<dyn PermissionProvider>] = &[http::KIND, r#static::KIND];
 
+/// Who is asked about.
+#[derive(Debug, Clone, Copy)]
+pub enum Who<'a> {
+    /// A person.
+    Person(&'a User),
+    /// A service that acts for itself, by its id.
+    Machine(&'a str),
+}
+
+impl<'a> Who<'a> {
+    /// Their roles; a machine has none.
+    pub fn roles(&self) -> &'a [String] {
+        match self {
+            Self::Person(user) => &user.roles,
+            Self::Machine(_) => &[],
+        }
+    }
+}
+
+impl<'a> From<&'a User> for Who<'a> {
+    fn from(user: &'a User) -> Self {
+        Self::Person(user)
+    }
+}
+
 /// One question.
 #[derive(Debug, Clone, Copy)]
 pub struct Ask<'a> {
     /// In which service.
     pub service: &'a Service,
     /// Who.
-    pub user: &'a User,
+    pub who: Who<'a>,
     /// The provider the session began with.
     pub provider: &'a str,
     /// The client's address, for providers that ask for it.

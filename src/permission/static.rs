@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use time::Duration;
 
 use super::common::{NOT_A_PERMISSION, NOT_A_USER, OUT_OF_RANGE, config_hash, section};
-use super::{Ask, PermissionError, PermissionProvider, ProviderPolicy};
+use super::{Ask, PermissionError, PermissionProvider, ProviderPolicy, Who};
 use crate::config::{Mistake, Section};
 use crate::domain::email::Email;
 use crate::domain::id::UserId;
@@ -31,6 +31,9 @@ section! {
         /// Verified address or user id → what is granted to that person beside.
         #[serde(default)]
         users: BTreeMap<String, Vec<String>>,
+        /// Service id → what is granted to that service when it acts for itself, with an API key.
+        #[serde(default)]
+        services: BTreeMap<String, Vec<String>>,
         /// Role → what it must not do, whoever in the chain grants it; `*` is everything.
         #[serde(default)]
         deny: BTreeMap<String, Vec<String>>,
@@ -43,6 +46,7 @@ pub struct Static {
     roles: HashMap<String, Vec<String>>,
     addresses: HashMap<Email, Vec<String>>,
     ids: HashMap<UserId, Vec<String>>,
+    services: HashMap<String, Vec<String>>,
     deny: HashMap<String, Vec<Pattern>>,
     policy: ProviderPolicy,
 }
@@ -53,13 +57,23 @@ impl Static {
         let mut mistakes = Vec::new();
         let hash = config_hash("static", config, &[]);
         let policy = config.common().policy(section, Duration::milliseconds(50), hash).map_err(|wrong| vec![wrong])?;
-        for (key, lists) in [("roles", &config.roles), ("users", &config.users), ("deny", &config.deny)] {
+        let all = [
+            ("roles", &config.roles),
+            ("users", &config.users),
+            ("services", &config.services),
+            ("deny", &config.deny),
+        ];
+        for (key, lists) in all {
             check_names(section, key, lists, &mut mistakes);
         }
-        let lists = config.roles.values().chain(config.users.values()).chain(config.deny.values());
+        let lists = all.iter().flat_map(|(_, lists)| lists.values());
         let mentioned: Vec<&str> = lists.flatten().map(String::as_str).collect();
+        let expanded = |lists: &BTreeMap<String, Vec<String>>| {
+            lists.iter().map(|(name, names)| (name.clone(), expand(names, &mentioned))).collect()
+        };
         let mut opened = Self {
-            roles: config.roles.iter().map(|(role, names)| (role.clone(), expand(names, &mentioned))).collect(),
+            roles: expanded(&config.roles),
+            services: expanded(&config.services),
             addresses: HashMap::new(),
             ids: HashMap::new(),
             deny: config.deny.iter().map(|(role, names)| (role.clone(), patterns(names))).collect(),
@@ -79,7 +93,17 @@ impl Static {
         if mistakes.is_empty() { Ok(opened) } else { Err(mistakes) }
     }
 
-    fn decide(&self, user: &User) -> Decision {
+    fn decide(&self, who: Who<'_>) -> Decision {
+        match who {
+            Who::Person(user) => self.of_person(user),
+            Who::Machine(id) => {
+                let granted = self.services.get(id).into_iter().flatten();
+                Decision { permissions: granted.map(|name| (name.clone(), true)).collect(), ..Decision::default() }
+            }
+        }
+    }
+
+    fn of_person(&self, user: &User) -> Decision {
         let address = user.email.as_ref().filter(|address| address.verified).map(|address| &address.email);
         let granted = user.roles.iter().filter_map(|role| self.roles.get(role));
         let granted = granted.chain(address.and_then(|email| self.addresses.get(email))).chain(self.ids.get(&user.id));
@@ -92,7 +116,7 @@ impl Static {
 #[async_trait]
 impl PermissionProvider for Static {
     async fn permissions(&self, ask: &Ask<'_>) -> Result<Decision, PermissionError> {
-        Ok(self.decide(ask.user))
+        Ok(self.decide(ask.who))
     }
 
     fn policy(&self) -> &ProviderPolicy {

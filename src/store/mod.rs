@@ -3,6 +3,7 @@
 pub use sea_orm::DatabaseTransaction as Tx;
 
 pub mod addresses;
+pub mod api_keys;
 pub mod audit;
 pub mod bans;
 pub mod chain;
@@ -15,6 +16,7 @@ pub mod latest;
 pub mod limits;
 pub mod live;
 pub mod outbox;
+pub mod service_sessions;
 pub mod sessions;
 pub mod shown;
 pub mod spent;
@@ -171,6 +173,8 @@ impl Store {
             latest::sweep(db, now).await?,
             bans::sweep(db, now).await?,
             invitations::sweep(db, now).await?,
+            api_keys::sweep(db, now).await?,
+            service_sessions::sweep(db, now).await?,
         ];
         Ok(swept.iter().sum())
     }

@@ -55,6 +55,7 @@ pub fn service(id: &str, permissions: &[&str]) -> Service {
         cors_origins: Vec::new(),
         access_token_ttl: Duration::minutes(15),
         token_alg: Algorithm::ES256,
+        basic_exchange: false,
         permissions: permissions.iter().map(|id| (*id).to_owned()).collect(),
         merge: Merge::Union,
         permissions_format: PermissionsFormat::List,
@@ -67,7 +68,7 @@ pub fn service(id: &str, permissions: &[&str]) -> Service {
 }
 
 pub fn question<'a>(service: &'a Service, user: &'a User) -> Question<'a> {
-    Question { service, user, provider: "github", ip: None }
+    Question { service, who: user.into(), provider: "github", ip: None }
 }
 
 pub fn policy() -> ProviderPolicy {

@@ -63,6 +63,8 @@ async fn all_match(db: &DatabaseConnection) {
     matches(db, entity::audit_event::Entity).await;
     matches(db, entity::ban::Entity).await;
     matches(db, entity::shown_error::Entity).await;
+    matches(db, entity::api_key::Entity).await;
+    matches(db, entity::service_session::Entity).await;
 }
 
 #[tokio::test]

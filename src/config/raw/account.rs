@@ -94,11 +94,13 @@ pub struct Api {
     /// Longest life of an API key.
     #[schemars(extend("x-min" = "1d", "x-max" = "10y"))]
     pub max_key_ttl: Span,
+    /// Whether people may make API keys of their own. Keys that are there work either way, until they are revoked.
+    pub user_keys: bool,
 }
 
 impl Default for Api {
     fn default() -> Self {
-        Self { enabled: true, max_key_ttl: days(365) }
+        Self { enabled: true, max_key_ttl: days(365), user_keys: false }
     }
 }
 

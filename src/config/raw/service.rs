@@ -38,6 +38,8 @@ pub struct Service {
     pub access_token_ttl: Span,
     /// Signature algorithm of its tokens; `inherit` is `keys.access_token_alg`.
     pub token_alg: TokenAlg,
+    /// Whether programs may exchange a name and a password, or an API key, for its tokens at /auth/exchange.
+    pub basic_exchange: bool,
     /// Its permission providers, asked in this order.
     pub permissions: Vec<String>,
     /// How their answers come together; a deny wins in all three.
@@ -49,7 +51,7 @@ pub struct Service {
     /// A sign-in older than this is asked for again; `0s` is any.
     #[schemars(extend("x-min" = "0s", "x-max" = "1y"))]
     pub max_auth_age: Span,
-    /// Only these providers, `password` or `magic-link`; all unless given.
+    /// Only these providers, `password`, `magic-link`, `passkey` or `api-key`; all unless given.
     pub allowed_providers: Vec<String>,
     /// Only users with one of these roles; all unless given.
     pub allowed_roles: Vec<String>,
@@ -69,6 +71,7 @@ impl Default for Service {
             cors_origins: Vec::new(),
             access_token_ttl: minutes(15),
             token_alg: TokenAlg::Inherit,
+            basic_exchange: false,
             permissions: Vec::new(),
             permissions_merge: Merge::default(),
             permissions_format: PermissionsFormat::default(),

@@ -10,6 +10,7 @@ use serde::{Serialize, Serializer};
 use time::OffsetDateTime;
 use time::macros::format_description;
 
+use crate::domain::claims::Sub;
 use crate::domain::id::UserId;
 use crate::domain::permission::Permissions;
 use crate::domain::user::User;
@@ -117,8 +118,9 @@ pub struct NoPermissions {
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct Granted<'a> {
     pub token: String,
+    /// The user's id; of a service that acts for itself, the service's.
     #[schema(value_type = String)]
-    pub userid: UserId,
+    pub userid: Sub,
     #[schema(value_type = std::collections::HashMap<String, bool>)]
     pub permissions: Permissions,
     pub service: &'a str,

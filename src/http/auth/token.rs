@@ -65,7 +65,7 @@ pub(super) async fn token(
 }
 
 /// What the client says about itself, in the one place where it says so.
-fn credentials(headers: &HeaderMap, id: Option<String>, secret: Option<String>) -> Result<(String, String), Error> {
+pub fn credentials(headers: &HeaderMap, id: Option<String>, secret: Option<String>) -> Result<(String, String), Error> {
     let mut said = headers.get_all(AUTHORIZATION).iter();
     match (said.next(), said.next(), id, secret) {
         (_, Some(_), _, _) => Err(Error::bad_request("There is more than one Authorization header.")),
@@ -97,6 +97,7 @@ fn form_decoded(text: &str) -> String {
     percent_encoding::percent_decode_str(&plus).decode_utf8_lossy().into_owned()
 }
 
-fn proves(service: &Service, secret: &str) -> bool {
+/// Whether this is the service's secret.
+pub fn proves(service: &Service, secret: &str) -> bool {
     service.client_secret_hash.is_some_and(|hash| is_equal(&hash, &sha256(secret.as_bytes())))
 }

@@ -2,6 +2,7 @@
 
 pub mod address;
 pub mod alias;
+pub mod api_key;
 pub mod audit_event;
 pub mod ban;
 pub mod fact;
@@ -13,6 +14,7 @@ pub mod passkey;
 pub mod password;
 pub mod rate_limit;
 pub mod recovery_code;
+pub mod service_session;
 pub mod session;
 pub mod shown_error;
 pub mod signing_key;

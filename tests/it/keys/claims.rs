@@ -2,20 +2,20 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::domain::claims::{Audience, ClassicClaims, LoginClaims, ServiceClaims, Spelled, is_reserved};
+use crate::domain::claims::{Audience, ClassicClaims, LoginClaims, ServiceClaims, Spelled, Sub, is_reserved};
 use crate::domain::id::{SessionId, TokenId, UserId};
 
 fn service_claims(aud: Audience<'_>) -> ServiceClaims<'_> {
     ServiceClaims {
         iss: "https://auth.example.com",
-        sub: UserId::new(),
+        sub: Sub::User(UserId::new()),
         aud,
         client_id: "wiki",
         iat: 1,
         exp: 2,
         jti: TokenId::new(),
-        sid: SessionId::new(),
-        auth_time: 0,
+        sid: Some(SessionId::new()),
+        auth_time: Some(0),
         amr: Vec::new(),
         permissions: None,
         scope: None,
@@ -46,7 +46,7 @@ fn one_audience_is_a_string_and_several_are_a_list() {
 #[test]
 fn a_classic_token_has_no_audience() {
     let claims = ClassicClaims {
-        userid: UserId::new(),
+        userid: Sub::User(UserId::new()),
         service: "wiki".into(),
         permissions: json!({}),
         iss: "https://auth.example.com".into(),

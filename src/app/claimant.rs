@@ -1,0 +1,72 @@
+//! Who asks for a service token, and what they bring: a session, an API key, or a proof made just now.
+
+use time::OffsetDateTime;
+
+use super::{Holding, Keyed};
+use crate::domain::claims::Sub;
+use crate::domain::id::SessionId;
+use crate::domain::proof::{Amr, Proof};
+use crate::domain::user::User;
+use crate::permission::Who;
+use crate::store::live::Live;
+
+/// How an API key stands in `allowed_providers`.
+pub const API_KEY: &str = "api-key";
+
+/// Who asks for a service token.
+#[derive(Debug, Clone, Copy)]
+pub struct Claimant<'a> {
+    pub who: Who<'a>,
+    /// The provider or method they came by, or [`API_KEY`].
+    pub method: &'a str,
+    /// What was proven; a key proves nothing about a person.
+    pub amr: &'a [Amr],
+    /// The session, if there is one.
+    pub session: Option<SessionId>,
+    /// When the person proved who they are.
+    pub auth_time: Option<OffsetDateTime>,
+    /// No token outlives this.
+    pub ends: Option<OffsetDateTime>,
+}
+
+impl<'a> Claimant<'a> {
+    /// Who has a session.
+    pub fn of(live: &'a Live) -> Self {
+        Self {
+            who: Who::Person(&live.user),
+            method: &live.method,
+            amr: &live.amr,
+            session: Some(live.id),
+            auth_time: Some(live.auth_time),
+            ends: Some(live.expires_at),
+        }
+    }
+
+    /// Who has an API key: its person, or its service for itself.
+    pub fn of_key(key: &'a Keyed) -> Self {
+        let who = match &key.holder {
+            Holding::User(user) => Who::Person(user),
+            Holding::Service(id) => Who::Machine(id),
+        };
+        Self { who, method: API_KEY, amr: &[], session: None, auth_time: None, ends: Some(key.expires_at) }
+    }
+
+    /// Who has proven just now who they are, and gets no session for it.
+    pub fn of_proof(user: &'a User, proof: &'a Proof, now: OffsetDateTime) -> Self {
+        let who = Who::Person(user);
+        Self { who, method: &proof.method, amr: &proof.amr, session: None, auth_time: Some(now), ends: None }
+    }
+
+    /// Whom the token is about.
+    pub fn sub(&self) -> Sub {
+        match self.who {
+            Who::Person(user) => Sub::User(user.id),
+            Who::Machine(id) => Sub::Service(id.to_owned()),
+        }
+    }
+
+    /// Whether it is a person, of whom more can be asked than a key.
+    pub fn is_person(&self) -> bool {
+        matches!(self.who, Who::Person(_))
+    }
+}

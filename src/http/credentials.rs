@@ -1,0 +1,103 @@
+//! A name and a password (and a code) that reach us through a program: judged exactly as on the login page, and never a session.
+
+use std::net::IpAddr;
+
+use axum::http::HeaderMap;
+use axum::http::header::AUTHORIZATION;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::error::{Code, Error};
+use super::limit::{Limit, count_all, forgive_all};
+use super::login::PASSWORD;
+use super::site::Site;
+use crate::account::{AccountError, Need};
+use crate::domain::audit::By;
+use crate::domain::proof::{Amr, Proof};
+use crate::domain::service::Service;
+use crate::domain::user::User;
+
+/// What somebody says who they are, and the client address that is counted.
+pub struct Said<'a> {
+    /// Address or username.
+    pub name: &'a str,
+    pub password: &'a str,
+    /// A code of an app, or a recovery code.
+    pub otp: Option<&'a str>,
+    /// Where the person is; `None` if nobody knows.
+    pub ip: Option<IpAddr>,
+    /// The service that asks.
+    pub service: &'a Service,
+    pub by: &'a By,
+}
+
+/// Who it is, if the password is right, and the second factor where one is needed.
+///
+/// # Errors
+/// `credentials-refused` for everything that is not right, whatever it is; `second-factor-needed` where only the code is
+/// missing; `too-many-requests` as on the login page.
+pub async fn prove(site: &Site, said: Said<'_>) -> Result<(User, Proof), Error> {
+    let Said { name, password, otp, ip, service, by } = said;
+    if !site.app.settings.login.password.enabled || !service.accepts(PASSWORD) {
+        return Err(Error::new(Code::AccessDenied).detail("Passwords are not accepted here."));
+    }
+    let account = site.app.accounts.called(name).await?;
+    let counted = account.as_ref().map_or_else(|| name.to_owned(), |user| user.id.to_string());
+    let limits = limits(site, ip, service, &counted);
+    count_all(site, ip, &limits).await?;
+    match site.app.accounts.arrive_by_password(account, password).await {
+        Ok(Some(user)) => {
+            let proof = second(site, &user, Proof::of(PASSWORD, Amr::Pwd), otp, service).await?;
+            forgive_all(site, ip, &limits).await?;
+            Ok((user, proof))
+        }
+        Ok(None) => {
+            tracing::info!(service.id = %service.id, reference = by.reference, "a password was refused");
+            Err(Code::CredentialsRefused.into())
+        }
+        Err(error) => {
+            if matches!(error, AccountError::Busy) {
+                forgive_all(site, ip, &limits).await?;
+            }
+            Err(error.into())
+        }
+    }
+}
+
+/// The same counts as on the login page; where nobody says where the person is, the service is counted instead.
+fn limits(site: &Site, ip: Option<IpAddr>, service: &Service, name: &str) -> [Limit; 2] {
+    let rates = &site.app.settings.rate_limit;
+    let place = match ip {
+        Some(_) => Limit::of_client("login", ip, rates.login_ip),
+        None => Limit::of_name("login-service", &service.id, rates.login_ip),
+    };
+    [place, Limit::of_name("login", name, rates.login_account)]
+}
+
+/// Adds the second factor where one is needed.
+async fn second(site: &Site, user: &User, proof: Proof, otp: Option<&str>, service: &Service) -> Result<Proof, Error> {
+    let _ = otp;
+    match site.app.accounts.need(user, &proof, Some(service)).await? {
+        Need::Nothing => Ok(proof),
+        Need::Factor => Err(Code::FactorNeeded.into()),
+        Need::Enrol => Err(Error::new(Code::FactorNeeded).detail("Sign in on our pages once to set one up.")),
+    }
+}
+
+/// Name and secret of HTTP Basic, as they are (RFC 7617 §2).
+pub fn basic(headers: &HeaderMap) -> Result<Option<(String, String)>, Error> {
+    let mut all = headers.get_all(AUTHORIZATION).iter();
+    match (all.next(), all.next()) {
+        (_, Some(_)) => Err(Error::bad_request("There is more than one authorization header.")),
+        (None, None) => Ok(None),
+        (Some(value), None) => Ok(value.to_str().ok().and_then(decoded)),
+    }
+}
+
+fn decoded(value: &str) -> Option<(String, String)> {
+    let (scheme, encoded) = value.split_at_checked("basic ".len())?;
+    let plain = STANDARD.decode(encoded.trim()).ok().filter(|_| scheme.eq_ignore_ascii_case("basic "))?;
+    let plain = String::from_utf8(plain).ok()?;
+    let (name, secret) = plain.split_once(':')?;
+    Some((name.to_owned(), secret.to_owned()))
+}

@@ -1,0 +1,65 @@
+//! A service that calls for itself: by its id and secret, or by an API key with the scope `sessions`.
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+
+use super::auth::{credentials, proves};
+use super::caller::{Try, bearer, by, keyed, no_key_in};
+use super::client::ClientIp;
+use super::error::{Code, Error};
+use super::site::{Running, Site};
+use crate::app::Holding;
+use crate::domain::audit::{Actor, By};
+use crate::domain::scope::Scope;
+use crate::domain::service::Service;
+
+/// Which service calls.
+pub struct ServiceCaller {
+    pub site: Site,
+    id: String,
+    pub by: By,
+}
+
+impl ServiceCaller {
+    /// The service, as the file has it now.
+    pub fn service(&self) -> Result<&Service, Error> {
+        self.site.app.service(&self.id).ok_or_else(|| Code::InvalidClient.into())
+    }
+
+    /// Its id.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+}
+
+impl FromRequestParts<Running> for ServiceCaller {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, running: &Running) -> Result<Self, Error> {
+        let site = running.now();
+        if !site.app.settings.api.enabled {
+            return Err(Code::NotFound.into());
+        }
+        no_key_in(&parts.uri)?;
+        let ip = parts.extensions.get::<ClientIp>().map(|ip| ip.0);
+        let id = match bearer(&parts.headers)? {
+            Some(text) => {
+                let key = keyed(&site, &text, ip).await?;
+                match key.holder {
+                    Holding::Service(ref id) if key.has(&Scope::Sessions) => id.clone(),
+                    _ => return Err(Error::new(Code::ScopeMissing).detail("The key lacks the scope `sessions`.")),
+                }
+            }
+            None => {
+                let counted = Try::count(&site, ip)?;
+                let (id, secret) = credentials(&parts.headers, None, None)?;
+                let service = site.app.service(&id).filter(|service| proves(service, &secret));
+                let id = service.ok_or(Code::InvalidClient)?.id.clone();
+                counted.was_good();
+                id
+            }
+        };
+        let by = by(Actor::Service(id.clone()), &parts.headers, ip);
+        Ok(Self { site, id, by })
+    }
+}
