@@ -129,7 +129,7 @@ async fn code(
 
 /// `Too many wrong codes. Try again in 5 minutes, or use another way.`
 pub fn too_many(wait: Duration) -> String {
-    let minutes = (wait.whole_seconds().max(1) + 59) / 60;
+    let minutes = ((wait.whole_seconds() + 29) / 60).max(1);
     let time = match minutes {
         1 => "a minute".to_owned(),
         2..=90 => format!("{minutes} minutes"),

@@ -92,8 +92,6 @@ pub struct Used {
     pub credential: String,
     /// Whether the authenticator checked who uses it.
     pub user_verified: bool,
-    /// Whether it can be on several devices.
-    pub synced: bool,
 }
 
 /// An answer to a challenge, before anything of it is believed.
@@ -203,11 +201,7 @@ impl Passkeys {
         let result = self.core.authenticate_single_credential(&answer.raw, &state, &credential)?;
         credential.counter = result.counter();
         credential.backup_state = result.backup_state();
-        Ok(Used {
-            credential: json(&credential).to_string(),
-            user_verified: result.user_verified(),
-            synced: result.backup_eligible(),
-        })
+        Ok(Used { credential: json(&credential).to_string(), user_verified: result.user_verified() })
     }
 }
 
