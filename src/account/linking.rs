@@ -11,7 +11,7 @@ use crate::domain::linking::{Facts, LinkPolicy, Verdict, decide};
 use crate::domain::user::{User, Username};
 use crate::store::invitations::{self, Invitation};
 use crate::store::users::{self, NewUser, Profile};
-use crate::store::{StoreError, Tx, addresses, sessions};
+use crate::store::{StoreError, Tx, addresses, factors, sessions};
 
 /// Somebody with a proven identity, and what the provider's own section says about newcomers.
 #[derive(Debug, Clone, Copy)]
@@ -217,6 +217,7 @@ impl Accounts {
     async fn take_over(&self, db: &Tx, id: UserId, email: Option<&VerifiedEmail>) -> Result<(), AccountError> {
         let now = self.store.now();
         users::drop_credentials(db, id).await?;
+        factors::drop_all(db, id).await?;
         sessions::end_all(db, id, None, now).await?;
         if let Some(email) = email {
             users::verify_address(db, id, email.address(), now).await?;

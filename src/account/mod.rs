@@ -4,13 +4,19 @@ mod abuse;
 pub mod addresses;
 pub mod api_keys;
 mod erasing;
+pub mod factors;
 pub mod inviting;
 mod linking;
+pub mod passkeys;
 pub mod password;
+pub mod recovery;
 mod second_factor;
 pub mod service_sessions;
 pub mod signing_up;
+pub mod totp;
 mod username;
+mod voice;
+pub mod ways;
 
 use std::sync::Arc;
 
@@ -20,10 +26,14 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 
 pub use api_keys::is_usable;
+pub use factors::{Enrolled, Second};
 pub use linking::{Arrival, Outcome};
+pub use passkeys::{Added, NewPasskey};
 pub use password::Hasher;
 pub use second_factor::Need;
 pub use username::Renamed;
+pub use voice::Voice;
+pub use ways::Doors;
 
 use crate::config::settings::Login;
 use crate::domain::audit::{self, By, What};
@@ -46,6 +56,8 @@ pub struct Accounts {
     hasher: Hasher,
     /// Woken when there is something new to deliver.
     parcels: Arc<Notify>,
+    /// In whose name letters are written.
+    voice: Voice,
 }
 
 /// Why somebody does not come in.
@@ -69,6 +81,9 @@ pub enum AccountError {
     /// Nobody else would run the server.
     #[error("the last administrator stays")]
     LastAdmin,
+    /// Nothing else opens the account.
+    #[error("it is the last way into the account")]
+    LastWayIn,
     /// Too many passwords are being checked right now.
     #[error("too many passwords are being checked")]
     Busy,
@@ -98,7 +113,13 @@ impl Accounts {
         parcels: Arc<Notify>,
     ) -> Self {
         let hasher = Hasher::new(&login.password);
-        Self { store, login, told, sealer, hasher, parcels }
+        Self { store, login, told, sealer, hasher, parcels, voice: Voice::default() }
+    }
+
+    /// The same, writing letters in this name.
+    #[must_use]
+    pub fn speaking(self, voice: Voice) -> Self {
+        Self { voice, ..self }
     }
 
     /// Hashes and checks passwords.

@@ -23,7 +23,7 @@ pub use claimant::Claimant;
 pub use issue::{Issued, Refusal, may_enter};
 pub use tokens::Redeemed;
 
-use crate::account::Accounts;
+use crate::account::{Accounts, Voice};
 use crate::clock::Clock;
 use crate::config::Mistake;
 use crate::config::settings::Settings;
@@ -158,7 +158,8 @@ impl App {
         let extensions = Arc::new(plugged.extensions);
         let login = Arc::new(settings.login.clone());
         let accounts =
-            Accounts::new(house.store.clone(), login, extensions.clone(), house.master.clone(), house.parcels.clone());
+            Accounts::new(house.store.clone(), login, extensions.clone(), house.master.clone(), house.parcels.clone())
+                .speaking(Voice::of(&settings));
         let door = Door::new(house.master.clone(), house.store.clone());
         let chain = Chain::new(&plugged.permissions, house.chain_state.clone(), house.clock.clone());
         let providers = plugged.providers;

@@ -14,6 +14,7 @@ use crate::config::settings::{Login, Theme, ThemeMode};
 pub mod palette;
 
 const STYLE: &str = include_str!("../../templates/assets/countersign.css");
+const PASSKEY: &str = include_str!("../../templates/assets/passkey.js");
 const MARK: &str = include_str!("../../templates/assets/favicon.svg");
 
 /// A path under `/assets` changes with the content, so it may be kept for ever.
@@ -56,6 +57,7 @@ impl Assets {
         let mut assets = vec![
             text("countersign.css", "text/css; charset=utf-8", STYLE),
             text("theme.css", "text/css; charset=utf-8", &palette.stylesheet()),
+            text("passkey.js", "text/javascript; charset=utf-8", PASSKEY),
             text("favicon.svg", "image/svg+xml", MARK),
         ];
         if let Some((kind, bytes)) = &theme.logo
@@ -76,6 +78,7 @@ impl Assets {
             base: base.to_owned(),
             logo: path("logo"),
             style: path("countersign.css").unwrap_or_default(),
+            passkey_script: path("passkey.js").unwrap_or_default(),
             theme_style: path("theme.css").unwrap_or_default(),
             favicon: path("favicon.svg").unwrap_or_default(),
             mode: match theme.mode {

@@ -126,6 +126,10 @@ codes! {
     PersonNeedsFactor = FORBIDDEN, "person-needs-factor", "CS-H066", "The person needs a second factor";
     /// The refresh secret is wrong, late, or was used.
     RefreshRefused = UNAUTHORIZED, "refresh-refused", "CS-H064", "The key cannot be exchanged";
+    /// Nothing else opens the account.
+    LastWayIn = CONFLICT, "last-way-in", "CS-H050", "This is the last way into the account";
+    /// What the authenticator said is not what was asked for.
+    PasskeyRefused = BAD_REQUEST, "passkey-refused", "CS-H051", "The passkey was refused";
     /// Our fault.
     Internal = INTERNAL_SERVER_ERROR, "internal", "CS-H099", "Something went wrong on our side";
 }

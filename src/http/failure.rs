@@ -93,6 +93,14 @@ fn words(code: Code) -> (&'static str, &'static str) {
         Code::SignupClosed => {
             ("You have no account here yet", "New accounts are not made this way. Ask the administrator for one.")
         }
+        Code::LastWayIn => (
+            "This is your last way in",
+            "Without it nobody could sign in to your account any more. Add another way first.",
+        ),
+        Code::PasskeyRefused => (
+            "This passkey could not be used",
+            "What your device sent is not what we asked for. Nothing was changed: try once more, or use another way.",
+        ),
         Code::NextNotAllowed => (
             "This link leads nowhere we know",
             "The service that sent you here is not registered with this address. Whoever runs it has to tell the administrator.",

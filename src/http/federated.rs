@@ -8,7 +8,7 @@ use axum::routing::get;
 use serde::Deserialize;
 use url::Url;
 
-use super::account::LEFT;
+use super::account::{LEFT, identities};
 use super::browser::Browser;
 use super::error::{Code, Error};
 use super::fields::{Form, Query};
@@ -18,6 +18,7 @@ use super::site::{Running, Site};
 use super::sudo;
 use crate::account::{Arrival, Outcome, Way};
 use crate::domain::audit::{Actor, By};
+use crate::domain::identity::Identity;
 use crate::domain::proof::{Amr, Proof};
 use crate::login::{Attempt, Next, federated};
 use crate::provider::{Callback, Provider, ProviderError};
@@ -148,6 +149,11 @@ async fn come_back(
     browser.drop_attempt(&attempt);
     let limits = [Limit::of_client("login", browser.ip(), site.app.settings.rate_limit.login_ip)];
     count_all(&site, browser.ip(), &limits).await?;
+    if let Some(wish) = identities::wish(&attempt) {
+        let identity = vouched(provider, &attempt, answer).await?;
+        forgive_all(&site, browser.ip(), &limits).await?;
+        return identities::connect(&site, browser, &wish, &identity).await;
+    }
     let outcome = match (answer.code, answer.error) {
         (Some(code), None) => {
             let by = browser.by(Actor::Anonymous);
@@ -168,6 +174,16 @@ async fn come_back(
             Ok(browser.answer(see_other(&site.path("/login/link-accounts"))))
         }
     }
+}
+
+/// Whom the provider vouches for, where nobody signs in.
+async fn vouched(provider: &dyn Provider, attempt: &Attempt, answer: Answer) -> Result<Identity, Error> {
+    let callback = match (answer.code, answer.error) {
+        (Some(code), None) => Callback { code, iss: answer.iss },
+        (None, Some(_)) => return Err(Error::new(Code::ProviderRefused)),
+        _ => return Err(Code::LoginStale.into()),
+    };
+    federated::resume(provider, attempt, &callback).await.map_err(|error| failed(&attempt.method, error))
 }
 
 /// A failed login shows its page, whatever `next` says; the cookie of the attempt goes.
@@ -215,7 +231,8 @@ pub fn callback_url(site: &Site, id: &str) -> Url {
     Url::parse(&site.app.url(&format!("/login/{id}/callback"))).expect("an issuer and a path are a URL")
 }
 
-fn failed(id: &str, error: ProviderError) -> Error {
+/// What it means for a client that a provider failed.
+pub fn failed(id: &str, error: ProviderError) -> Error {
     tracing::warn!(provider.name = id, error = &error as &dyn std::error::Error, "a login at a provider failed");
     match error {
         ProviderError::Unreachable(_) => Error::new(Code::ProviderUnreachable).because(error),

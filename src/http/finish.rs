@@ -233,6 +233,7 @@ impl From<AccountError> for Error {
             AccountError::AddressTaken => Self::new(Code::AddressTaken),
             AccountError::LastAdmin => Self::new(Code::LastAdmin),
             AccountError::LinkRefused => Self::new(Code::LinkRefused),
+            AccountError::LastWayIn => Self::new(Code::LastWayIn),
             AccountError::Busy => Self::new(Code::Busy),
             AccountError::Store(error) => error.into(),
         }

@@ -17,15 +17,15 @@ use super::fields::{Form, Query};
 use super::finish::{finish, see_other, wait_for_factor, waiting, way_back};
 use super::limit::{Limit, count_all, forgive_all};
 use super::page::{
-    Hidden, Href, LinkAccountsPage, LoginButton, LoginPage, MagicLinkForm, Methods, Notice, Page, PasswordForm,
-    ServiceLink,
+    Hidden, Href, LinkAccountsPage, LoginButton, LoginPage, MagicLinkForm, Methods, Notice, Page, PasskeyForm,
+    PasswordForm, ServiceLink, Signal,
 };
 use super::site::{Running, Site};
 use crate::account::{AccountError, Need};
 use crate::config::settings::{MailTransport, Signup};
 use crate::domain::id::UserId;
 use crate::domain::proof::{Amr, Proof};
-use crate::login::{Next, magic_link};
+use crate::login::{Next, magic_link, passkey};
 use crate::store::live::Live;
 use crate::store::users::Linked;
 
@@ -72,6 +72,9 @@ pub struct Typed {
     pub email: String,
     pub password_error: Option<String>,
     pub mail_error: Option<String>,
+    pub passkey_error: Option<String>,
+    /// The id of a passkey that nobody has.
+    pub unknown_passkey: Option<String>,
 }
 
 /// The login page.
@@ -128,7 +131,25 @@ pub fn methods(site: &Site, browser: &Browser, next: Option<&Next>, typed: Typed
         email: typed.email.clone(),
         error: typed.mail_error,
     });
-    Methods { buttons: buttons.collect(), password, magic_link }
+    let buttons: Vec<_> = buttons.collect();
+    let after_others = !buttons.is_empty() || password.is_some() || magic_link.is_some();
+    let passkey = (login.passkey.enabled && offered(passkey::METHOD)).then(|| PasskeyForm {
+        action: Href::from(site.path("/login/passkey")),
+        options: Href::from(site.path("/login/passkey/options")),
+        hidden: hidden(),
+        primary: !after_others,
+        autofill: password.is_some() || magic_link.is_some(),
+        after_others,
+        error: typed.passkey_error,
+        signal: Some(Signal {
+            rp_id: login.passkey.rp_id.clone(),
+            unknown: typed.unknown_passkey.unwrap_or_default(),
+            user: String::new(),
+            accepted: String::new(),
+        }),
+        ..PasskeyForm::get("passkey", "Use a passkey")
+    });
+    Methods { buttons, password, magic_link, passkey }
 }
 
 /// Whether links can be mailed.
@@ -211,7 +232,7 @@ async fn password(
 /// The login page again, with what somebody sees whose password was not right.
 async fn refused(site: &Site, browser: Browser, next: Option<&Next>, email: String) -> Result<Response, Error> {
     tracing::info!("a password was refused");
-    let typed = Typed { email, password_error: Some(WRONG.to_owned()), mail_error: None };
+    let typed = Typed { email, password_error: Some(WRONG.to_owned()), ..Typed::default() };
     show(site, browser, next, StatusCode::UNAUTHORIZED, typed).await
 }
 
@@ -248,6 +269,9 @@ pub async fn known_methods(site: &Site, user: UserId) -> Result<Vec<String>, Err
     }
     if sends_links(site) {
         known.push(magic_link::METHOD.to_owned());
+    }
+    if site.app.store().factors(user).await?.passkeys > 0 {
+        known.push(passkey::METHOD.to_owned());
     }
     Ok(known)
 }

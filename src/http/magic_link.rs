@@ -65,7 +65,7 @@ async fn ask(
     }
     let Ok(email) = fields.email.parse::<Email>() else {
         let mail_error = Some("This is not an e-mail address. It looks like name@example.org.".to_owned());
-        let typed = Typed { email: fields.email, mail_error, password_error: None };
+        let typed = Typed { email: fields.email, mail_error, ..Typed::default() };
         return show(&site, browser, next.as_ref(), StatusCode::BAD_REQUEST, typed).await;
     };
     if let Some((_, memory)) = newest(&browser).filter(|(_, memory)| memory.email == email)

@@ -9,6 +9,7 @@ pub mod caller;
 pub mod client;
 pub mod credentials;
 pub mod dev;
+pub mod enrol;
 pub mod error;
 pub mod face;
 pub mod failure;
@@ -23,6 +24,8 @@ pub mod magic_link;
 pub mod openapi;
 pub mod origin;
 pub mod page;
+pub mod passkey;
+pub mod second_factor;
 pub mod server;
 pub mod service_caller;
 pub mod service_sessions;
@@ -58,6 +61,9 @@ pub fn router(running: &Running, sessions: Sessions, readiness: Readiness) -> Ro
         .merge(magic_link::router())
         .merge(federated::router())
         .merge(setup::router())
+        .merge(passkey::router())
+        .merge(second_factor::router())
+        .merge(enrol::router())
         .merge(sudo::router());
     if server.is_dev {
         pages = pages.merge(dev::router());

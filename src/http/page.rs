@@ -3,6 +3,7 @@
 mod account;
 mod dev;
 mod end;
+mod factor;
 mod frame;
 mod login;
 mod show;
@@ -18,12 +19,16 @@ pub use account::{
 };
 pub use dev::{CurlLine, DemoPage, DemoToken, DevMailPage, DevPeoplePage, DevPerson, MailRow, OpenMail};
 pub use end::{Action, ErrorPage, WrongHostPage};
+pub use factor::{
+    EnrolPage, IdentityRow, LinkRow, NewPasskeyPage, PasskeyForm, PasskeyRow, PasskeyRows, PasswordRow,
+    RecoveryCodesPage, RecoveryRow, SecondFactorPage, SecurityPage, Signal, TotpPage, TotpRow, TotpSetup,
+};
 pub use frame::{Frame, Tab};
 pub use login::{
     CheckMailPage, CodeForm, CodePage, LinkAccountsPage, LoginButton, LoginPage, MagicLinkForm, MagicLinkPage, Methods,
     OtherBrowser, PasswordForm, ResendForm,
 };
-pub use show::{Hidden, Href, Moment, Notice, ServiceLink};
+pub use show::{Hidden, Href, Moment, Notice, ServiceLink, icon};
 
 /// What all pages of one server have in common.
 #[derive(Debug, Clone)]
@@ -36,6 +41,8 @@ pub struct Shell {
     pub logo: Option<String>,
     /// Path of the stylesheet.
     pub style: String,
+    /// Path of the script for passkeys.
+    pub passkey_script: String,
     /// Path of the stylesheet with the accent colours.
     pub theme_style: String,
     /// Path of the icon for the browser's tab.
@@ -62,6 +69,11 @@ impl Shell {
 
 /// A page that can answer a request.
 pub trait Page: Template + Sized {
+    /// Whether it has the script for passkeys; no other script ever runs here.
+    fn has_script(&self) -> bool {
+        false
+    }
+
     /// The page with all its headers. Its forms may lead nowhere but here.
     fn answer(&self, status: StatusCode) -> Response {
         self.answer_leading_to(status, &[])
@@ -73,7 +85,8 @@ pub trait Page: Template + Sized {
         let html = self.render().expect("writing into a string cannot fail");
         let mut response = Response::new(Body::from(html));
         *response.status_mut() = status;
-        let policy = HeaderValue::try_from(content_security_policy(urls)).expect("origins are ASCII");
+        let policy =
+            HeaderValue::try_from(content_security_policy(urls, self.has_script())).expect("origins are ASCII");
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_SECURITY_POLICY, policy);
         for (name, value) in HEADERS {
@@ -98,8 +111,9 @@ const HEADERS: [(header::HeaderName, &str); 8] = [
 const PERMISSIONS: &str = "accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), \
                            magnetometer=(), microphone=(), midi=(), payment=(), usb=()";
 
-/// Nothing but our own stylesheets and pictures, forms to us and to the origins of `urls`, no frame, no script.
-fn content_security_policy(urls: &[&str]) -> String {
+/// Nothing but our own stylesheets and pictures, forms to us and to the origins of `urls`, no frame, and no script but a
+/// file of ours where there is one.
+fn content_security_policy(urls: &[&str], has_script: bool) -> String {
     let mut targets = vec!["'self'".to_owned()];
     for url in urls.iter().filter_map(|url| Url::parse(url).ok()).filter(|url| matches!(url.scheme(), "http" | "https"))
     {
@@ -108,8 +122,9 @@ fn content_security_policy(urls: &[&str]) -> String {
             targets.push(origin);
         }
     }
+    let script = if has_script { "script-src 'self'; connect-src 'self'; " } else { "" };
     format!(
-        "default-src 'none'; style-src 'self'; img-src 'self'; form-action {}; frame-ancestors 'none'; \
+        "default-src 'none'; {script}style-src 'self'; img-src 'self'; form-action {}; frame-ancestors 'none'; \
          base-uri 'none'; object-src 'none'",
         targets.join(" ")
     )

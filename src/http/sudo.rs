@@ -12,11 +12,13 @@ use time::Duration;
 use super::browser::Browser;
 use super::error::Error;
 use super::fields::Query;
-use super::finish::see_other;
+use super::finish::{see_other, wait_for_factor};
 use super::login::{Typed, known_methods, methods};
 use super::page::{ConfirmPage, Href, Page};
 use super::site::{Running, Site};
+use crate::account::Need;
 use crate::domain::id::UserId;
+use crate::domain::proof::Proof;
 use crate::login::Attempt;
 use crate::store::live::Live;
 
@@ -45,6 +47,31 @@ pub async fn fresh(site: &Site, browser: &Browser, back: &str) -> Result<Result<
     }))
 }
 
+/// As [`fresh`], and proven by more than one factor, where there is another: what protects an account is not taken away by
+/// somebody who has only the half of it.
+pub async fn with_factor(site: &Site, browser: &mut Browser, back: &str) -> Result<Result<Arc<Live>, Response>, Error> {
+    let live = match fresh(site, browser, back).await? {
+        Ok(live) => live,
+        Err(ask) => return Ok(Err(ask)),
+    };
+    if live.is_multi_factor() || !site.app.accounts.factors(&live.user).await?.any() {
+        return Ok(Ok(live));
+    }
+    remember(site, browser, live.user.id, back);
+    let proof = Proof { method: live.method.clone(), amr: live.amr.clone() };
+    let to = wait_for_factor(site, browser, live.user.id, proof, None, Need::Factor);
+    Ok(Err(see_other(&to)))
+}
+
+/// Keeps in the browser where a fresh sign-in leads.
+fn remember(site: &Site, browser: &mut Browser, user: UserId, to: &str) {
+    if let Some((old, _)) = waiting(browser) {
+        browser.drop_attempt(&old);
+    }
+    let wish = serde_json::to_value(Wish { user, to: to.to_owned() }).expect("plain JSON");
+    browser.keep(&site.app.door.begin(CONFIRM, None, PATIENCE, wish), false);
+}
+
 /// Who signs in afresh, and for which page.
 #[derive(Debug, Serialize, Deserialize)]
 struct Wish {
@@ -67,11 +94,7 @@ async fn page(site: Site, mut browser: Browser, Query(to): Query<To>) -> Result<
     if live.is_fresh(site.app.settings.session.sudo_window, site.app.now()) {
         return Ok(browser.answer(see_other(&site.path(&to))));
     }
-    for (old, _) in waiting(&browser) {
-        browser.drop_attempt(&old);
-    }
-    let wish = serde_json::to_value(Wish { user: live.user.id, to: to.clone() }).expect("plain JSON");
-    browser.keep(&site.app.door.begin(CONFIRM, None, PATIENCE, wish), false);
+    remember(&site, &mut browser, live.user.id, &to);
     let known = known_methods(&site, live.user.id).await?;
     let email = live.user.email.as_ref().map(|address| address.email.to_string());
     let typed = Typed { email: email.unwrap_or_default(), ..Typed::default() };

@@ -3,5 +3,6 @@
 pub mod door;
 pub mod federated;
 pub mod magic_link;
+pub mod passkey;
 
 pub use door::{Attempt, Door, Next};

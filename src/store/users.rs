@@ -97,20 +97,7 @@ impl Store {
 
     /// The identities a user can sign in with.
     pub async fn identities(&self, user: UserId) -> Result<Vec<Linked>, StoreError> {
-        let rows = identity::Entity::find()
-            .filter(identity::Column::UserId.eq(user.0))
-            .order_by_asc(identity::Column::LinkedAt)
-            .all(self.read())
-            .await?;
-        rows.into_iter()
-            .map(|row| {
-                Ok(Linked {
-                    subject: Subject { provider: row.provider, realm: row.realm, subject: row.subject },
-                    linked_at: moment(row.linked_at)?,
-                    used_at: moment(row.used_at)?,
-                })
-            })
-            .collect()
+        identities(self.read(), user).await
     }
 
     /// Whether the user chose their username; the one given at first does not count.
@@ -141,6 +128,36 @@ impl Store {
     pub async fn password_hash(&self, user: UserId) -> Result<Option<String>, StoreError> {
         Ok(password::Entity::find_by_id(user.0).one(self.read()).await?.map(|row| row.hash))
     }
+}
+
+/// The identities a user can sign in with.
+pub async fn identities(db: &impl ConnectionTrait, user: UserId) -> Result<Vec<Linked>, StoreError> {
+    let rows = identity::Entity::find()
+        .filter(identity::Column::UserId.eq(user.0))
+        .order_by_asc(identity::Column::LinkedAt)
+        .all(db)
+        .await?;
+    rows.into_iter()
+        .map(|row| {
+            Ok(Linked {
+                subject: Subject { provider: row.provider, realm: row.realm, subject: row.subject },
+                linked_at: moment(row.linked_at)?,
+                used_at: moment(row.used_at)?,
+            })
+        })
+        .collect()
+}
+
+/// Whether there is a password.
+pub async fn has_password(db: &impl ConnectionTrait, user: UserId) -> Result<bool, StoreError> {
+    Ok(password::Entity::find_by_id(user.0).one(db).await?.is_some())
+}
+
+/// Takes an identity of theirs away; `false` if it is not theirs.
+pub async fn unlink(db: &impl ConnectionTrait, user: UserId, subject: &Subject) -> Result<bool, StoreError> {
+    let key = (subject.provider.clone(), subject.realm.clone(), subject.subject.clone());
+    let theirs = identity::Entity::delete_by_id(key).filter(identity::Column::UserId.eq(user.0));
+    Ok(theirs.exec(db).await?.rows_affected == 1)
 }
 
 /// The user an identity belongs to.

@@ -1,20 +1,29 @@
 //! Ways in and out, through the real router, as browsers and strangers take them.
 
+mod enrol;
+mod factor_page;
 mod federated;
 mod hostile;
 mod linking;
 mod mail;
 mod mail_hostile;
 mod out;
+mod passkey;
+mod passkey_hostile;
 mod password;
 mod password_limits;
+mod recovery;
+mod second_factor;
 mod setup;
 mod telling;
 
 use std::future::IntoFuture as _;
 
+use time::Duration;
+
+use super::stage::phone::{recovery_codes, text_of};
 use super::stage::request::query_of;
-use super::stage::{Browser, Reply, Stage};
+use super::stage::{Authenticator, Browser, Phone, Reply, Stage};
 use crate::domain::audit::By;
 use crate::domain::email::Email;
 use crate::domain::user::{User, Username};
@@ -100,4 +109,87 @@ async fn with_other(keys: &str) -> (Stage, super::stage::Upstream) {
     let other = super::stage::Upstream::open(&stage.internet, "other.test", stage.now());
     other.script().claims["sub"] = "ada-at-other".into();
     (stage, other)
+}
+
+/// Somebody with a password who is signed in.
+async fn signed_in(stage: &Stage, name: &str) -> (Browser, User) {
+    let user = with_password(stage, name).await;
+    let mut browser = stage.browser();
+    assert_eq!(types(&mut browser, name, SECRET).await, 303);
+    (browser, user)
+}
+
+/// Sets up an app on the page of the account; returns it with the recovery codes that came.
+async fn sets_up_app(stage: &Stage, browser: &mut Browser) -> (Phone, Vec<String>) {
+    browser.open("/account/security/totp").await;
+    let phone = Phone::typed(text_of(browser.body(), "totp-key"));
+    browser.fill_in("#code", &phone.code(stage.now())).press("#totp-submit").await;
+    assert_eq!(browser.status(), 200, "{}", browser.body());
+    (phone, recovery_codes(browser.body()))
+}
+
+/// Somebody with a password and an app, signed in nowhere; the step of the app that was used is over.
+async fn with_app(stage: &Stage, name: &str) -> (User, Phone, Vec<String>) {
+    let (mut browser, user) = signed_in(stage, name).await;
+    let (phone, codes) = sets_up_app(stage, &mut browser).await;
+    stage.wait(Duration::minutes(1));
+    (user, phone, codes)
+}
+
+/// Types a password that is right, and stands before the second step.
+async fn half_way(stage: &Stage, name: &str) -> Browser {
+    let mut browser = stage.browser();
+    assert_eq!(types(&mut browser, name, SECRET).await, 303);
+    assert_eq!(browser.last.location(), "/login/second-factor");
+    browser.open("/login/second-factor").await;
+    browser
+}
+
+/// Asks for a challenge at the path, with the form of this button; what the script is told.
+async fn challenge(browser: &mut Browser, path: &str, button: &str) -> serde_json::Value {
+    let csrf = csrf(browser, button);
+    let page = browser.last.clone();
+    browser.post(path, &[("csrf", &csrf)]).await;
+    let told = browser.last.json();
+    browser.last = page;
+    told
+}
+
+/// Sends an answer of an authenticator with the form of this button; stays with the first answer.
+async fn answers(
+    browser: &mut Browser,
+    path: &str,
+    button: &str,
+    attempt: &str,
+    credential: &serde_json::Value,
+) -> u16 {
+    let csrf = csrf(browser, button);
+    let fields = [("csrf", csrf.as_str()), ("attempt", attempt), ("credential", &credential.to_string())];
+    browser.post(path, &fields).await.status()
+}
+
+/// Makes a passkey on the page of the account; stays with the first answer.
+async fn makes_passkey(browser: &mut Browser, key: &mut Authenticator) -> u16 {
+    browser.open("/account/security/passkeys/new").await;
+    let told = challenge(browser, "/account/security/passkeys/options", "#new-passkey-submit").await;
+    let made = key.create(&told["options"]);
+    let attempt = told["attempt"].as_str().unwrap();
+    answers(browser, "/account/security/passkeys", "#new-passkey-submit", attempt, &made).await
+}
+
+/// Signs in with a passkey; stays with the first answer.
+async fn uses_passkey(browser: &mut Browser, key: &mut Authenticator) -> u16 {
+    browser.open("/login").await;
+    let told = challenge(browser, "/login/passkey/options", "#passkey-submit").await;
+    let said = key.get(&told["options"]);
+    answers(browser, "/login/passkey", "#passkey-submit", told["attempt"].as_str().unwrap(), &said).await
+}
+
+/// How often the event is written down.
+async fn events(stage: &Stage, name: &str) -> usize {
+    use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _};
+
+    use crate::store::entity::audit_event::{Column, Entity};
+    let all = Entity::find().filter(Column::Event.eq(name)).all(stage.app.store().read()).await.unwrap();
+    all.len()
 }

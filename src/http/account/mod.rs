@@ -1,5 +1,10 @@
 //! `/account` and `/logout`: who is signed in here, where else, and the way out.
 
+pub mod identities;
+pub mod passkeys;
+pub mod security;
+pub mod totp;
+
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -41,6 +46,7 @@ pub fn router() -> Router<Running> {
         .route("/account/sessions/end-others", post(end_others))
         .route("/logout", get(logout_page).post(logout))
         .route("/logout/done", get(signed_out))
+        .merge(security::router())
 }
 
 async fn home(site: Site, browser: Browser) -> Result<Response, Error> {
@@ -103,6 +109,7 @@ fn method_name(site: &Site, method: &str) -> String {
     match site.app.providers.get(method) {
         Some(provider) => provider.button().name.clone(),
         None if method == crate::http::login::PASSWORD => "a password".into(),
+        None if method == crate::login::passkey::METHOD => "a passkey".into(),
         None => "a mailed link".into(),
     }
 }

@@ -176,7 +176,11 @@ impl SetupErrors {
 }
 
 impl Page for AccountPage {}
-impl Page for ConfirmPage {}
+impl Page for ConfirmPage {
+    fn has_script(&self) -> bool {
+        self.methods.passkey.is_some()
+    }
+}
 impl Page for LogoutPage {}
 impl Page for SignedOutPage {}
 impl Page for SetupPage {}

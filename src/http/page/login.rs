@@ -5,7 +5,7 @@ use std::sync::Arc;
 use askama::Template;
 
 use super::show::icon;
-use super::{Hidden, Href, Moment, Notice, Page, ServiceLink, Shell};
+use super::{Hidden, Href, Moment, Notice, Page, PasskeyForm, ServiceLink, Shell};
 
 /// `/login`: every way in.
 #[derive(Debug, Clone, Template)]
@@ -34,6 +34,8 @@ pub struct Methods {
     pub password: Option<PasswordForm>,
     /// Address only.
     pub magic_link: Option<MagicLinkForm>,
+    /// A passkey; nothing without scripts.
+    pub passkey: Option<PasskeyForm>,
 }
 
 /// More buttons than this are folded behind *More options*.
@@ -71,11 +73,12 @@ impl Methods {
     pub fn has_error(&self) -> bool {
         self.password.as_ref().is_some_and(|form| form.error.is_some())
             || self.magic_link.as_ref().is_some_and(|form| form.error.is_some())
+            || self.passkey.as_ref().is_some_and(|form| form.error.is_some())
     }
 
     /// Whether nothing is left to sign in with.
     pub fn is_empty(&self) -> bool {
-        self.buttons.is_empty() && !self.has_form()
+        self.buttons.is_empty() && !self.has_form() && self.passkey.is_none()
     }
 }
 
@@ -262,8 +265,16 @@ pub struct LinkAccountsPage {
     pub start_again: Href,
 }
 
-impl Page for LoginPage {}
+impl Page for LoginPage {
+    fn has_script(&self) -> bool {
+        self.methods.passkey.is_some()
+    }
+}
 impl Page for CheckMailPage {}
 impl Page for CodePage {}
 impl Page for MagicLinkPage {}
-impl Page for LinkAccountsPage {}
+impl Page for LinkAccountsPage {
+    fn has_script(&self) -> bool {
+        self.methods.passkey.is_some()
+    }
+}

@@ -38,6 +38,7 @@ pub fn shell() -> Arc<Shell> {
         name: "Example Club".into(),
         base: String::new(),
         logo: None,
+        passkey_script: "/assets/0/passkey.js".into(),
         style: "countersign.css".into(),
         theme_style: "theme.css".into(),
         favicon: "favicon.svg".into(),
@@ -138,9 +139,9 @@ fn elsewhere(may_continue: bool) -> Option<OtherBrowser> {
 
 fn link(methods_are_known: bool) -> LinkAccountsPage {
     let methods = if methods_are_known {
-        Methods { buttons: buttons().drain(..1).collect(), password: password(None), magic_link: None }
+        Methods { buttons: buttons().drain(..1).collect(), password: password(None), magic_link: None, passkey: None }
     } else {
-        Methods { buttons: buttons(), password: None, magic_link: magic_link() }
+        Methods { buttons: buttons(), password: None, magic_link: magic_link(), passkey: None }
     };
     LinkAccountsPage {
         shell: shell(),
@@ -303,7 +304,10 @@ fn wrong_host() -> WrongHostPage {
 /// One state of each page.
 pub fn faces() -> Vec<Sample> {
     vec![
-        sample("login", &login(Methods { buttons: buttons(), password: password(None), magic_link: magic_link() })),
+        sample(
+            "login",
+            &login(Methods { buttons: buttons(), password: password(None), magic_link: magic_link(), passkey: None }),
+        ),
         sample("check-mail", &check_mail()),
         sample("magic-link", &magic(None)),
         sample("magic-link-bound", &magic(elsewhere(false))),
@@ -342,14 +346,14 @@ pub fn plain() -> Vec<Sample> {
         service: None,
         notice: Some(Notice::success("You are signed out.")),
         signup_hint: Some("New here? Continue with Google or GitHub; your account is made on the way.".into()),
-        ..login(Methods { buttons: buttons(), password: None, magic_link: magic_link() })
+        ..login(Methods { buttons: buttons(), password: None, magic_link: magic_link(), passkey: None })
     };
     let long = LoginPage {
         service: Some(ServiceLink {
             name: "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunter".into(),
             url: None,
         }),
-        ..login(Methods { buttons: buttons(), password: password(None), magic_link: None })
+        ..login(Methods { buttons: buttons(), password: password(None), magic_link: None, passkey: None })
     };
     let wrong = SetupErrors {
         email: Some("“ada@example” lacks an ending such as .org.".into()),
@@ -364,7 +368,7 @@ pub fn plain() -> Vec<Sample> {
             &login(Methods {
                 buttons: buttons(),
                 password: password(Some("Address or password do not fit. Check both and try again.")),
-                magic_link: None,
+                ..Methods::default()
             }),
         ),
         sample("login-banner", &banner),

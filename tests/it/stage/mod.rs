@@ -1,10 +1,12 @@
 //! What every test plays on: the real app behind the real edge, on a real database, with a clock that is turned by hand.
 
+pub mod authenticator;
 pub mod browser;
 pub mod clock;
 pub mod database;
 pub mod html;
 pub mod internet;
+pub mod phone;
 pub mod request;
 pub mod script;
 pub mod upstream;
@@ -32,9 +34,11 @@ use crate::mail::sink::Sink;
 use crate::store::outbox::Lane;
 use crate::store::sessions::Sessions;
 
+pub use authenticator::Authenticator;
 pub use browser::Browser;
 pub use clock::ManualClock;
 pub use internet::Internet;
+pub use phone::Phone;
 pub use request::{Ask, Reply};
 pub use upstream::Upstream;
 

@@ -10,8 +10,8 @@ use super::{
 use crate::http::page::{
     AccountPage, Action, CheckMailPage, CodeForm, CodePage, CurlLine, DemoPage, DemoToken, DevMailPage, DevPeoplePage,
     DevPerson, ErrorPage, Hidden, LinkAccountsPage, LoginButton, LoginPage, LogoutPage, MagicLinkForm, MagicLinkPage,
-    MailRow, Methods, Notice, OpenMail, OtherBrowser, PasswordForm, ServiceLink, SessionRow, SetupErrors, SetupPage,
-    Shell, ShownAddress, SignedOutPage, WrongHostPage,
+    MailRow, Methods, Notice, OpenMail, OtherBrowser, PasskeyForm, PasswordForm, ServiceLink, SessionRow, SetupErrors,
+    SetupPage, Shell, ShownAddress, Signal, SignedOutPage, WrongHostPage,
 };
 
 /// Texts that would do harm if they were more than text.
@@ -40,6 +40,14 @@ pub fn hostile() -> Vec<Sample> {
             email: evil(),
             error: Some(evil()),
             ..magic_link().unwrap()
+        }),
+        passkey: Some(PasskeyForm {
+            action: evil().into(),
+            options: evil().into(),
+            hidden: fields(),
+            error: Some(evil()),
+            signal: Some(Signal { rp_id: evil(), unknown: evil(), user: evil(), accepted: evil() }),
+            ..PasskeyForm::get("passkey", "Use a passkey")
         }),
     };
     let other = || Some(OtherBrowser { asked_on: evil(), may_continue: true, has_code: true });

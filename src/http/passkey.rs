@@ -1,0 +1,211 @@
+//! `/login/passkey`: a passkey as the only proof, and what every ceremony with a passkey needs.
+//!
+//! The script of the page asks for a challenge, and sends the answer as a form: what comes back is a page.
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::Response;
+use axum::routing::post;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::browser::Browser;
+use super::error::{Code, Error};
+use super::federated::Target;
+use super::fields::Form;
+use super::finish::finish;
+use super::limit::{Limit, count_all, forgive_all};
+use super::login::{Typed, show};
+use super::site::{Running, Site};
+use crate::domain::audit::Actor;
+use crate::domain::id::UserId;
+use crate::domain::proof::{Amr, Proof};
+use crate::domain::user::User;
+use crate::login::passkey::{Answer, Challenge, METHOD, Memory, PATIENCE, PasskeyError, Passkeys, Used};
+use crate::login::{Attempt, Next};
+use crate::store::factors::Passkey;
+
+/// What somebody sees whose passkey is not accepted. It never says why.
+const REFUSED: &str = "This passkey does not open an account here. Use another one, or another way to sign in.";
+
+/// The routes of this area.
+pub fn router() -> Router<Running> {
+    Router::new().route("/login/passkey/options", post(options)).route("/login/passkey", post(sign_in))
+}
+
+#[derive(Deserialize)]
+struct AskFields {
+    csrf: String,
+    next: Option<String>,
+    service: Option<String>,
+}
+
+/// A challenge for whoever it is: the same for everybody, so it tells nothing about anybody.
+async fn options(
+    State(running): State<Running>,
+    mut browser: Browser,
+    Form(fields): Form<AskFields>,
+) -> Result<Response, Error> {
+    let site = running.now();
+    browser.check_csrf(&fields.csrf)?;
+    let next = Target { next: fields.next, service: fields.service }.parse(&site)?;
+    if !site.app.may_use(METHOD, next.as_ref()) {
+        return Err(Error::new(Code::AccessDenied).detail("This service does not accept passkeys."));
+    }
+    let challenge = passkeys(&site)?.ask_alone()?;
+    let told = keep(&site, &mut browser, Asked { method: METHOD, user: None, next }, challenge);
+    Ok(browser.answer(told))
+}
+
+/// What a script sends when the authenticator has answered.
+#[derive(Deserialize)]
+pub struct AnswerFields {
+    pub csrf: String,
+    pub attempt: String,
+    pub credential: String,
+}
+
+async fn sign_in(
+    State(running): State<Running>,
+    mut browser: Browser,
+    Form(fields): Form<AnswerFields>,
+) -> Result<Response, Error> {
+    let site = running.now();
+    browser.check_csrf(&fields.csrf)?;
+    let (attempt, memory) = take(&site, &mut browser, METHOD, &fields.attempt).await?;
+    let limits = [Limit::of_client("login", browser.ip(), site.app.settings.rate_limit.login_ip)];
+    count_all(&site, browser.ip(), &limits).await?;
+    if !site.app.may_use(METHOD, attempt.next.as_ref()) {
+        return Err(Code::LoginStale.into());
+    }
+    let answer = answer(&fields.credential)?;
+    match proven(&site, &browser, &memory, &answer, None).await? {
+        Some((user, used)) if used.user_verified => {
+            forgive_all(&site, browser.ip(), &limits).await?;
+            let proof = Proof::of(METHOD, Amr::Passkey).and(Amr::UserVerified);
+            finish(&site, browser, &user, proof, attempt.next).await
+        }
+        _ => {
+            let unknown = site.app.store().passkey(&answer.id).await?.is_none().then_some(answer.id);
+            let typed = Typed { passkey_error: Some(REFUSED.to_owned()), unknown_passkey: unknown, ..Typed::default() };
+            show(&site, browser, attempt.next.as_ref(), StatusCode::UNAUTHORIZED, typed).await
+        }
+    }
+}
+
+/// What passkeys of this server are checked by.
+///
+/// # Errors
+/// `access-denied` where they are switched off.
+pub fn passkeys(site: &Site) -> Result<Passkeys, Error> {
+    let settings = &site.app.settings;
+    if !settings.login.passkey.enabled {
+        return Err(Error::new(Code::AccessDenied).detail("Passkeys are switched off here."));
+    }
+    Ok(Passkeys::new(&settings.login.passkey, &settings.server.issuer))
+}
+
+/// What a challenge is asked for.
+#[derive(Debug)]
+pub struct Asked {
+    /// The method of the attempt: no answer to one is an answer to another.
+    pub method: &'static str,
+    /// Whose; `None` where the passkey says who it is.
+    pub user: Option<UserId>,
+    pub next: Option<Next>,
+}
+
+/// Keeps a challenge in the browser; what its script is told.
+pub fn keep(site: &Site, browser: &mut Browser, asked: Asked, challenge: Challenge) -> Response {
+    let Asked { method, user, next } = asked;
+    let memory = serde_json::to_value(Memory { user, state: challenge.state }).expect("plain JSON");
+    // Another tab may wait for an answer; older ones make room for what else is under way in this browser.
+    for old in browser.attempts().into_iter().filter(|attempt| attempt.method == method).skip(1) {
+        browser.drop_attempt(&old);
+    }
+    let attempt = site.app.door.begin(method, next, PATIENCE, memory);
+    browser.keep(&attempt, false);
+    let body = json!({ "attempt": attempt.id, "options": challenge.options });
+    let mut response = Response::new(body.to_string().into());
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// The challenge that was asked for in this browser, once.
+pub async fn take(site: &Site, browser: &mut Browser, method: &str, id: &str) -> Result<(Attempt, Memory), Error> {
+    let attempt = browser.attempt(id).filter(|attempt| attempt.method == method).ok_or(Code::LoginStale)?;
+    let memory = serde_json::from_value(attempt.memory.clone()).map_err(|_| Code::LoginStale)?;
+    if !site.app.door.spend(&attempt).await? {
+        return Err(Code::LoginStale.into());
+    }
+    browser.drop_attempt(&attempt);
+    Ok((attempt, memory))
+}
+
+/// Reads what the script sent.
+pub fn answer(credential: &str) -> Result<Answer, Error> {
+    Ok(Answer::read(&json_of(credential)?)?)
+}
+
+/// JSON in a field of a form.
+pub fn json_of(text: &str) -> Result<Value, Error> {
+    serde_json::from_str(text).map_err(|_| Error::bad_request("The answer of the passkey is not what is expected."))
+}
+
+/// Whose passkey it is and what was proven, if all is right. `expected`: nobody else's will do.
+pub async fn proven(
+    site: &Site,
+    browser: &Browser,
+    memory: &Memory,
+    answer: &Answer,
+    expected: Option<UserId>,
+) -> Result<Option<(User, Used)>, Error> {
+    let Some(kept) = site.app.store().passkey(&answer.id).await? else {
+        tracing::info!("a passkey nobody has was refused");
+        return Ok(None);
+    };
+    // Who it says it is, and whose it is, are two facts (WebAuthn §7.2, step 6).
+    let said = answer.user.or(expected);
+    if said != Some(kept.user) || expected.is_some_and(|user| user != kept.user) || memory.user != expected {
+        tracing::warn!(user.id = %kept.user, "a passkey was refused: it was used for somebody else");
+        return Ok(None);
+    }
+    let Some(user) = site.app.store().user(kept.user).await?.filter(|user| !user.is_locked()) else {
+        tracing::info!(user.id = %kept.user, "a passkey of a locked user was refused");
+        return Ok(None);
+    };
+    let by = browser.by(Actor::Anonymous);
+    match passkeys(site)?.check(&memory.state, answer, &kept.credential) {
+        Ok(used) if site.app.accounts.use_passkey(&kept, &used.credential).await? => Ok(Some((user, used))),
+        Ok(_) => Ok(None),
+        Err(PasskeyError::Cloned) => {
+            site.app.accounts.passkey_cloned(&user, &kept, &by).await?;
+            Ok(None)
+        }
+        Err(error) => {
+            refused(site, &user, &kept, &error, browser).await?;
+            Ok(None)
+        }
+    }
+}
+
+async fn refused(
+    site: &Site,
+    user: &User,
+    kept: &Passkey,
+    error: &PasskeyError,
+    browser: &Browser,
+) -> Result<(), Error> {
+    tracing::info!(user.id = %user.id, error = %error, "a passkey was refused");
+    let by = browser.by(Actor::Anonymous);
+    Ok(site.app.accounts.passkey_refused(user, kept, &error.to_string(), &by).await?)
+}
+
+impl From<PasskeyError> for Error {
+    fn from(error: PasskeyError) -> Self {
+        Self::new(Code::PasskeyRefused).because(error)
+    }
+}
