@@ -17,6 +17,7 @@ use crate::http::fields::{Form, Query};
 use crate::http::finish::see_other;
 use crate::http::site::{Running, Site};
 use crate::http::sudo::{fresh, with_factor};
+use crate::login::federated::Start;
 use crate::login::{Attempt, federated};
 use crate::store::live::Live;
 
@@ -65,7 +66,8 @@ async fn link(site: Site, mut browser: Browser, Query(query): Query<LinkQuery>) 
     }
     browser.check_same_site()?;
     let provider = site.app.providers.get(&id).ok_or(Code::NotFound)?;
-    let begun = federated::begin(&site.app.door, &id, provider.as_ref(), callback_url(&site, &id), None).await;
+    let start = Start { callback: callback_url(&site, &id), next: None, again: false };
+    let begun = federated::begin(&site.app.door, &id, provider.as_ref(), start).await;
     let (mut attempt, to) = begun.map_err(|error| failed(&id, error))?;
     let wish = Wish { user: live.user.id, session: live.id };
     attempt.memory[WISH] = serde_json::to_value(wish).expect("plain JSON");
