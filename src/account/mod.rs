@@ -6,6 +6,7 @@ pub mod api_keys;
 mod erasing;
 pub mod inviting;
 mod linking;
+mod noting;
 pub mod password;
 mod second_factor;
 pub mod service_sessions;
@@ -180,6 +181,9 @@ impl Accounts {
             users::set_password_hash(&db, user.id, &hash, now).await?;
         }
         self.created(&db, &user, "admin", None, by).await?;
+        if !once.is_empty() {
+            self.record(&db, by, What::new(audit::Event::AdminLinkUsed).target(user.id)).await?;
+        }
         self.commit(db).await?;
         Ok(Some(user))
     }
