@@ -6,6 +6,7 @@ pub mod api_keys;
 mod erasing;
 pub mod inviting;
 mod linking;
+mod notices;
 mod noting;
 pub mod password;
 mod second_factor;

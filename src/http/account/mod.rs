@@ -1,5 +1,7 @@
 //! `/account` and `/logout`: who is signed in here, where else, and the way out.
 
+pub mod activity;
+
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -35,6 +37,7 @@ const LEFT_FOR: Duration = Duration::minutes(10);
 /// The routes of this area.
 pub fn router() -> Router<Running> {
     Router::new()
+        .merge(activity::router())
         .route("/", get(home))
         .route("/account", get(account))
         .route("/account/sessions/end", post(end_session))

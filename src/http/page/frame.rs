@@ -9,10 +9,13 @@ use super::{Href, Shell};
 pub enum Tab {
     /// `/account`.
     Overview,
+    /// `/account/activity`.
+    Activity,
 }
 
 /// The pages in the order they are shown: what they are called, and where they are.
-const TABS: &[(Tab, &str, &str)] = &[(Tab::Overview, "Overview", "/account")];
+const TABS: &[(Tab, &str, &str)] =
+    &[(Tab::Overview, "Overview", "/account"), (Tab::Activity, "Activity", "/account/activity")];
 
 /// The list of pages around one of them.
 #[derive(Debug, Clone)]
