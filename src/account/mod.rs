@@ -7,6 +7,8 @@ mod erasing;
 pub mod factors;
 pub mod inviting;
 mod linking;
+mod notices;
+mod noting;
 pub mod passkeys;
 pub mod password;
 pub mod recovery;
@@ -201,6 +203,9 @@ impl Accounts {
             users::set_password_hash(&db, user.id, &hash, now).await?;
         }
         self.created(&db, &user, "admin", None, by).await?;
+        if !once.is_empty() {
+            self.record(&db, by, What::new(audit::Event::AdminLinkUsed).target(user.id)).await?;
+        }
         self.commit(db).await?;
         Ok(Some(user))
     }

@@ -1,5 +1,6 @@
 //! `/account` and `/logout`: who is signed in here, where else, and the way out.
 
+pub mod activity;
 pub mod identities;
 pub mod passkeys;
 pub mod security;
@@ -40,6 +41,7 @@ const LEFT_FOR: Duration = Duration::minutes(10);
 /// The routes of this area.
 pub fn router() -> Router<Running> {
     Router::new()
+        .merge(activity::router())
         .route("/", get(home))
         .route("/account", get(account))
         .route("/account/sessions/end", post(end_session))

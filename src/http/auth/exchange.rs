@@ -8,7 +8,8 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use super::answers::{Authorized, answer};
-use super::{granted, refused};
+use super::granted;
+use super::noted::issue;
 use crate::app::{Claimant, Holding, Keyed};
 use crate::domain::api_key::ApiKey;
 use crate::domain::audit::Actor;
@@ -69,7 +70,7 @@ pub(super) async fn exchange(
     let said = Said { name: &name, password: &secret, otp: fields.otp.as_deref(), ip, service, by: &by };
     let (user, proof) = prove(&site, said).await?;
     let claimant = Claimant::of_proof(&user, &proof, site.app.now());
-    let issued = site.app.issue(service, &claimant, ip).await.map_err(refused)?;
+    let issued = issue(&site, service, &claimant, ip).await?;
     Ok(answer(&granted(service, issued)))
 }
 
@@ -81,7 +82,7 @@ async fn by_key(site: &Site, name: &str, text: &str, service: &Service, ip: Opti
     if !key.may_authorize(&service.id) {
         return Err(Code::ScopeMissing.into());
     }
-    let issued = site.app.issue(service, &Claimant::of_key(&key), ip).await.map_err(refused)?;
+    let issued = issue(site, service, &Claimant::of_key(&key), ip).await?;
     Ok(answer(&granted(service, issued)))
 }
 
