@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use serde_json::json;
 use time::OffsetDateTime;
 
-use super::App;
+use super::{App, Closed};
 use crate::domain::claims::{Audience, ClassicClaims, ServiceClaims, Spelled};
 use crate::domain::id::{SessionId, TokenId, UserId};
 use crate::domain::permission::Permissions;
@@ -28,6 +28,9 @@ pub struct Issued {
 /// Why there is no token.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
+    /// The account leads nowhere for now.
+    #[error("the account leads nowhere for now")]
+    Closed(Closed),
     /// The user may not use the service; the text is for them.
     #[error("the user may not use the service")]
     Denied(String),
@@ -42,6 +45,9 @@ pub enum Refusal {
 impl App {
     /// Asks the service's permission providers and signs what they grant.
     pub async fn issue(&self, service: &Service, live: &Live, ip: Option<IpAddr>) -> Result<Issued, Refusal> {
+        if let Some(closed) = self.closed(&live.user) {
+            return Err(Refusal::Closed(closed));
+        }
         if !may_enter(service, &live.user.roles) {
             return Err(Refusal::Denied("Your account does not have a role that this service asks for.".into()));
         }

@@ -2,6 +2,8 @@
 
 mod admin_link;
 pub mod boot;
+mod gate;
+mod inviting;
 mod issue;
 mod post;
 mod tokens;
@@ -15,6 +17,7 @@ use time::OffsetDateTime;
 use tokio::sync::Notify;
 
 pub use admin_link::{ADMIN, Minted};
+pub use gate::Closed;
 pub use issue::{Refusal, may_enter};
 pub use tokens::Redeemed;
 

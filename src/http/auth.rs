@@ -24,7 +24,7 @@ use super::fields::{JsonOrForm, Query};
 use super::login::start_path;
 use super::site::{Running, Site};
 use crate::account::Renamed;
-use crate::app::Refusal;
+use crate::app::{Closed, Refusal};
 use crate::domain::audit::{Actor, By};
 use crate::store::sessions::Sessions;
 use answers::{
@@ -192,6 +192,8 @@ async fn authorize(
 
 fn refused(refusal: Refusal) -> Error {
     match refusal {
+        Refusal::Closed(Closed::Unverified) => Code::AddressUnverified.into(),
+        Refusal::Closed(Closed::Leaving) => Code::AccountLeaving.into(),
         Refusal::Denied(message) if message.is_empty() => Code::AccessDenied.into(),
         Refusal::Denied(message) => Error::new(Code::AccessDenied).detail(message),
         Refusal::Chain(error) => Error::new(Code::PermissionProviderFailed).because(error),

@@ -12,6 +12,7 @@ pub mod failure;
 pub mod federated;
 pub mod fields;
 pub mod finish;
+pub mod invite;
 pub mod layers;
 pub mod limit;
 pub mod login;
@@ -21,6 +22,7 @@ pub mod origin;
 pub mod page;
 pub mod server;
 pub mod setup;
+pub mod signup;
 pub mod site;
 pub mod sudo;
 pub mod well_known;
@@ -51,7 +53,9 @@ pub fn router(running: &Running, sessions: Sessions, readiness: Readiness) -> Ro
         .merge(login::router())
         .merge(magic_link::router())
         .merge(federated::router())
+        .merge(invite::router())
         .merge(setup::router())
+        .merge(signup::router())
         .merge(sudo::router());
     if server.is_dev {
         pages = pages.merge(dev::router());

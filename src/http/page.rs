@@ -5,7 +5,9 @@ mod dev;
 mod end;
 mod frame;
 mod login;
+mod people;
 mod show;
+mod signup;
 
 use askama::Template;
 use axum::body::Body;
@@ -14,7 +16,8 @@ use axum::response::Response;
 use url::Url;
 
 pub use account::{
-    AccountPage, ConfirmPage, LogoutPage, SessionRow, SetupErrors, SetupPage, ShownAddress, SignedOutPage,
+    AccountPage, CheckRow, ConfirmPage, DeedRow, LogoutPage, SessionRow, SetupErrors, SetupPage, ShownAddress,
+    SignedOutPage,
 };
 pub use dev::{CurlLine, DemoPage, DemoToken, DevMailPage, DevPeoplePage, DevPerson, MailRow, OpenMail};
 pub use end::{Action, ErrorPage, WrongHostPage};
@@ -23,7 +26,11 @@ pub use login::{
     CheckMailPage, CodeForm, CodePage, LinkAccountsPage, LoginButton, LoginPage, MagicLinkForm, MagicLinkPage, Methods,
     OtherBrowser, PasswordForm, ResendForm,
 };
-pub use show::{Hidden, Href, Moment, Notice, ServiceLink};
+pub use people::{
+    AddressRow, AddressesPage, KeepPage, LeavePage, PrivacyPage, ProfilePage, StepPage, UsernameForm, VerifyPage,
+};
+pub use show::{Field, Hidden, Href, Moment, Notice, ServiceLink};
+pub use signup::{InvitePage, SignUpConfirmPage, SignUpErrors, SignUpForm, SignUpPage, SignUpSentPage};
 
 /// What all pages of one server have in common.
 #[derive(Debug, Clone)]

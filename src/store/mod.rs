@@ -4,6 +4,7 @@ pub use sea_orm::DatabaseTransaction as Tx;
 
 pub mod addresses;
 pub mod audit;
+pub mod deeds;
 pub mod entity;
 pub mod erasing;
 pub mod factors;

@@ -9,10 +9,18 @@ use super::{Href, Shell};
 pub enum Tab {
     /// `/account`.
     Overview,
+    /// `/account/profile`, with `/account/addresses`.
+    Profile,
+    /// `/account/privacy`.
+    Privacy,
 }
 
 /// The pages in the order they are shown: what they are called, and where they are.
-const TABS: &[(Tab, &str, &str)] = &[(Tab::Overview, "Overview", "/account")];
+const TABS: &[(Tab, &str, &str)] = &[
+    (Tab::Overview, "Overview", "/account"),
+    (Tab::Profile, "Profile", "/account/profile"),
+    (Tab::Privacy, "Your data", "/account/privacy"),
+];
 
 /// The list of pages around one of them.
 #[derive(Debug, Clone)]
