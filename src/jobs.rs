@@ -38,6 +38,7 @@ pub fn start(running: &Running) {
     every(TOUCH, running, async |app: App| app.store().write_touched().await.unwrap_or_else(|error| log(&error)));
     every(KEYS, running, async |app: App| rotate(&app).await.unwrap_or_else(|error| log(&error)));
     every(SWEEP, running, async |app: App| app.store().sweep().await.map_or_else(|error| log(&error), |_| ()));
+    every(SWEEP, running, async |app: App| app.erase_due().await.map_or_else(|error| log(&error), |_| ()));
     deliver(Lane::Letters, running.clone());
     deliver(Lane::Tellings, running.clone());
 }

@@ -73,12 +73,13 @@ async fn add(manager: &SchemaManager<'_>, table: &'static str, column: &mut Colu
 async fn fill_skeletons(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     let db = manager.get_connection();
     let backend = db.get_database_backend();
-    let all = "select username_key from users where username_key is not null order by created_at, username_key";
+    let all =
+        "select username, username_key from users where username_key is not null order by created_at, username_key";
     let rows = db.query_all_raw(Statement::from_string(backend, all)).await?;
     let mut seen = HashSet::new();
     for row in rows {
         let key: String = row.try_get("", "username_key")?;
-        let skeleton = skeleton(&key);
+        let skeleton = skeleton(&row.try_get::<String>("", "username")?);
         if seen.insert(skeleton.clone()) {
             let update = Query::update()
                 .table(Alias::new("users"))
@@ -93,8 +94,8 @@ async fn fill_skeletons(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
 
 /// The skeleton as this step knew it (UTS 39 §4); the program's own may change.
 fn skeleton(text: &str) -> String {
-    let prototypes: String = unicode_security::skeleton(&folded(text)).collect();
-    folded(&prototypes)
+    let prototypes = |text: &str| -> String { unicode_security::skeleton(text).collect() };
+    folded(&prototypes(&folded(&prototypes(text))))
 }
 
 fn folded(text: &str) -> String {

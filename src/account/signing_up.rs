@@ -65,12 +65,17 @@ impl Accounts {
 
     /// Whether somebody who signs up by themselves may do so with this address. It says nothing about accounts.
     pub fn welcomes(&self, email: &Email) -> Result<(), Unwelcome> {
-        self.may_have_account(Some(email)).map_err(|_| Unwelcome::Domain)?;
-        check_domain(email.domain())?;
+        self.may_hold(email)?;
         if self.login.disposable_domains == Disposable::Refuse && is_disposable(email.domain()) {
             return Err(Unwelcome::Disposable);
         }
         Ok(())
+    }
+
+    /// Whether an account may have this address beside the one it has.
+    pub fn may_hold(&self, email: &Email) -> Result<(), Unwelcome> {
+        self.may_have_account(Some(email)).map_err(|_| Unwelcome::Domain)?;
+        Ok(check_domain(email.domain())?)
     }
 
     /// Mails the link, or tells the owner of a known address that somebody tried; the work is the same.

@@ -5,13 +5,14 @@ use std::net::IpAddr;
 use serde_json::json;
 use time::OffsetDateTime;
 
-use super::{App, Claimant};
+use super::{App, Claimant, Closed};
 use crate::domain::claims::{Audience, ClassicClaims, ServiceClaims, Spelled, Sub};
 use crate::domain::id::{SessionId, TokenId};
 use crate::domain::permission::Permissions;
 use crate::domain::proof;
 use crate::domain::service::{PermissionsFormat, Service, TokenFormat};
 use crate::keys::TokenError;
+use crate::permission::Who;
 use crate::permission::chain::{ChainError, Granted, Question};
 use crate::store::live::Live;
 
@@ -29,6 +30,9 @@ pub struct Issued {
 /// Why there is no token.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
+    /// The account leads nowhere for now.
+    #[error("the account leads nowhere for now")]
+    Closed(Closed),
     /// The user may not use the service; the text is for them.
     #[error("the user may not use the service")]
     Denied(String),
@@ -49,6 +53,11 @@ impl App {
         ip: Option<IpAddr>,
     ) -> Result<Issued, Refusal> {
         let now = self.now();
+        if let Who::Person(user) = claimant.who
+            && let Some(closed) = self.closed(user)
+        {
+            return Err(Refusal::Closed(closed));
+        }
         if let Some(why) = refusal(service, claimant, now) {
             return Err(Refusal::Denied(why.into()));
         }

@@ -4,7 +4,9 @@ mod admin_link;
 pub mod boot;
 mod caller;
 mod claimant;
+mod gate;
 pub mod guesses;
+mod inviting;
 mod issue;
 mod notices;
 mod post;
@@ -21,6 +23,7 @@ use tokio::sync::Notify;
 pub use admin_link::{ADMIN, Minted};
 pub use caller::{Holding, Keyed};
 pub use claimant::Claimant;
+pub use gate::Closed;
 pub use issue::{Issued, Refusal, may_enter};
 pub use tokens::Redeemed;
 

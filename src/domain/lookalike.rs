@@ -12,9 +12,12 @@ pub fn folded(text: &str) -> String {
 
 /// What the eye sees: equal for `paypal` and `раураl` (UTS 39 §4).
 pub fn skeleton(text: &str) -> String {
-    let prototypes: String = unicode_security::skeleton(&folded(text)).collect();
-    // Prototypes have a case of their own: that of `0` is `O`.
-    folded(&prototypes)
+    // Before case is lost, since `I` looks like `l` and `i` does not; and after it, since `M` becomes `m`, which looks like `rn`.
+    folded(&prototypes(&folded(&prototypes(text))))
+}
+
+fn prototypes(text: &str) -> String {
+    unicode_security::skeleton(text).collect()
 }
 
 /// Why a domain is not taken for what it says.

@@ -202,7 +202,7 @@ const RESERVED: &[&str] = &[
 ];
 
 static RESERVED_SKELETONS: LazyLock<HashSet<String>> =
-    LazyLock::new(|| RESERVED.iter().map(|name| skeleton(name)).collect());
+    LazyLock::new(|| RESERVED.iter().flat_map(|name| [skeleton(name), skeleton(&name.to_uppercase())]).collect());
 
 impl Scripts {
     /// The scripts with these names (UAX 24 property values, such as `Cyrillic`); the first unknown name and its index otherwise.
@@ -249,7 +249,7 @@ impl Username {
                 return Err(Unusable::Script);
             }
         }
-        if RESERVED_SKELETONS.contains(&skeleton(&name)) {
+        if [skeleton(&name), skeleton(&key_of(&name))].iter().any(|looks| RESERVED_SKELETONS.contains(looks)) {
             return Err(Unusable::Reserved);
         }
         Ok(Self(name))

@@ -28,7 +28,7 @@ use super::fields::{JsonOrForm, Query};
 use super::login::start_path;
 use super::site::{Running, Site};
 use crate::account::Renamed;
-use crate::app::{Claimant, Issued, Refusal};
+use crate::app::{Claimant, Closed, Issued, Refusal};
 use crate::domain::api_key::ApiKey;
 use crate::domain::audit::{Actor, By};
 use crate::domain::service::Service;
@@ -229,6 +229,8 @@ fn granted(service: &Service, issued: Issued) -> Authorized<'_> {
 
 fn refused(refusal: Refusal) -> Error {
     match refusal {
+        Refusal::Closed(Closed::Unverified) => Code::AddressUnverified.into(),
+        Refusal::Closed(Closed::Leaving) => Code::AccountLeaving.into(),
         Refusal::Denied(message) if message.is_empty() => Code::AccessDenied.into(),
         Refusal::Denied(message) => Error::new(Code::AccessDenied).detail(message),
         Refusal::Chain(error) => Error::new(Code::PermissionProviderFailed).because(error),

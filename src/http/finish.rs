@@ -156,6 +156,7 @@ pub async fn complete(
     tracing::info!(user.id = %user.id, login.method = proof.method, "signed in");
     let ends = site.app.now() + site.app.settings.session.absolute_timeout;
     let to = match (confirmed, connected, &next) {
+        _ if site.app.closed(user).is_some() => site.path(sudo::gate(site, user)),
         (Some(page), _, None) => site.path(&page),
         (None, Some(id), None) => format!("{}?connected={id}", site.path("/account")),
         _ => way_back(site, user.id, session, ends, next.as_ref())?,

@@ -21,6 +21,7 @@ use super::page::{
     PasswordForm, ServiceLink, Signal,
 };
 use super::site::{Running, Site};
+use super::sudo::gate;
 use crate::account::{AccountError, Need};
 use crate::config::settings::{MailTransport, Signup};
 use crate::domain::id::UserId;
@@ -60,6 +61,7 @@ async fn on(site: &Site, mut browser: Browser, live: &Live, next: Option<Next>) 
         _ => Need::Nothing,
     };
     let to = match to {
+        _ if site.app.closed(&live.user).is_some() => site.path(gate(site, &live.user)),
         Need::Nothing => way_back(site, live.user.id, live.id, live.expires_at, next.as_ref())?,
         lacking => wait_for_factor(site, &mut browser, live.user.id, proof, next, lacking),
     };
@@ -93,6 +95,8 @@ pub async fn show(
         methods: methods(site, &browser, next, typed, None),
         signup_hint: (site.app.settings.login.signup == Signup::Closed)
             .then(|| "New accounts are made by an administrator.".to_owned()),
+        signup: super::signup::is_offered(site, next)
+            .then(|| Href::from(format!("{}{}", site.path("/signup"), query(next)))),
         no_admin_yet: !has_admin(site).await?,
     };
     let leads_to: Vec<&str> = next.iter().map(|next| next.url.as_str()).collect();

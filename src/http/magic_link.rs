@@ -305,6 +305,7 @@ fn resend_from(site: &Site, memory: &Memory) -> OffsetDateTime {
     moment(memory.asked_at) + site.app.settings.login.magic_link.resend_after
 }
 
-fn moment(seconds: i64) -> OffsetDateTime {
+/// A time as links carry it.
+pub fn moment(seconds: i64) -> OffsetDateTime {
     OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH)
 }

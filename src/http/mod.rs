@@ -16,6 +16,7 @@ pub mod failure;
 pub mod federated;
 pub mod fields;
 pub mod finish;
+pub mod invite;
 pub mod key_refresh;
 pub mod known;
 pub mod layers;
@@ -31,6 +32,7 @@ pub mod server;
 pub mod service_caller;
 pub mod service_sessions;
 pub mod setup;
+pub mod signup;
 pub mod site;
 pub mod sudo;
 pub mod well_known;
@@ -61,10 +63,12 @@ pub fn router(running: &Running, sessions: Sessions, readiness: Readiness) -> Ro
         .merge(login::router())
         .merge(magic_link::router())
         .merge(federated::router())
+        .merge(invite::router())
         .merge(setup::router())
         .merge(passkey::router())
         .merge(second_factor::router())
         .merge(enrol::router())
+        .merge(signup::router())
         .merge(sudo::router());
     if server.is_dev {
         pages = pages.merge(dev::router());

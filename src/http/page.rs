@@ -7,7 +7,9 @@ mod end;
 mod factor;
 mod frame;
 mod login;
+mod people;
 mod show;
+mod signup;
 
 use askama::Template;
 use axum::body::Body;
@@ -16,7 +18,8 @@ use axum::response::Response;
 use url::Url;
 
 pub use account::{
-    AccountPage, ConfirmPage, LogoutPage, SessionRow, SetupErrors, SetupPage, ShownAddress, SignedOutPage,
+    AccountPage, CheckRow, ConfirmPage, DeedRow, LogoutPage, SessionRow, SetupErrors, SetupPage, ShownAddress,
+    SignedOutPage,
 };
 pub use activity::{ActivityFilter, ActivityPage, ActivityRow};
 pub use dev::{CurlLine, DemoPage, DemoToken, DevMailPage, DevPeoplePage, DevPerson, MailRow, OpenMail};
@@ -30,7 +33,11 @@ pub use login::{
     CheckMailPage, CodeForm, CodePage, LinkAccountsPage, LoginButton, LoginPage, MagicLinkForm, MagicLinkPage, Methods,
     OtherBrowser, PasswordForm, ResendForm,
 };
-pub use show::{Hidden, Href, Moment, Notice, ServiceLink, icon};
+pub use people::{
+    AddressRow, AddressesPage, KeepPage, LeavePage, PrivacyPage, ProfilePage, StepPage, UsernameForm, VerifyPage,
+};
+pub use show::{Field, Hidden, Href, Moment, Notice, ServiceLink, icon};
+pub use signup::{InvitePage, SignUpConfirmPage, SignUpErrors, SignUpForm, SignUpPage, SignUpSentPage};
 
 /// What all pages of one server have in common.
 #[derive(Debug, Clone)]

@@ -17,8 +17,10 @@ use super::login::{Typed, known_methods, methods};
 use super::page::{ConfirmPage, Href, Page};
 use super::site::{Running, Site};
 use crate::account::Need;
+use crate::app::Closed;
 use crate::domain::id::UserId;
 use crate::domain::proof::Proof;
+use crate::domain::user::User;
 use crate::login::Attempt;
 use crate::store::live::Live;
 
@@ -32,9 +34,23 @@ pub fn router() -> Router<Running> {
     Router::new().route("/account/confirm", get(page))
 }
 
-/// Who is signed in here, or the answer that leads to the login page.
+/// Who is signed in here, or the answer that leads to the login page, or to the one page that an account has which leads nowhere
+/// for now.
 pub async fn signed_in(site: &Site, browser: &Browser) -> Result<Result<Arc<Live>, Response>, Error> {
-    Ok(browser.visitor().await?.ok_or_else(|| see_other(&site.path("/login"))))
+    Ok(match browser.visitor().await? {
+        None => Err(see_other(&site.path("/login"))),
+        Some(live) if site.app.closed(&live.user).is_some() => Err(see_other(&site.path(gate(site, &live.user)))),
+        Some(live) => Ok(live),
+    })
+}
+
+/// The page of the account for this user: the one that opens an account which leads nowhere for now, else the overview.
+pub fn gate(site: &Site, user: &User) -> &'static str {
+    match site.app.closed(user) {
+        Some(Closed::Unverified) => "/account/verify",
+        Some(Closed::Leaving) => "/account/keep",
+        None => "/account",
+    }
 }
 
 /// Who has signed in here within `session.sudo_window`, or the answer that asks for it and leads to `back` then. Activity does

@@ -7,6 +7,7 @@ pub mod api_keys;
 pub mod audit;
 pub mod bans;
 pub mod chain;
+pub mod deeds;
 pub mod entity;
 pub mod erasing;
 pub mod factors;

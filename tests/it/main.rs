@@ -26,6 +26,7 @@ mod net;
 mod openapi;
 mod pages;
 mod passwords;
+mod people;
 mod permission;
 mod provider;
 mod schema;

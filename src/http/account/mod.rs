@@ -1,8 +1,13 @@
 //! `/account` and `/logout`: who is signed in here, where else, and the way out.
 
 pub mod activity;
+mod address_links;
+mod addresses;
 pub mod identities;
+mod overview;
 pub mod passkeys;
+mod privacy;
+mod profile;
 pub mod security;
 pub mod totp;
 
@@ -31,6 +36,7 @@ use crate::http::page::{
     SignedOutPage, Tab,
 };
 use crate::http::site::{Running, Site};
+use crate::http::sudo::signed_in;
 use crate::store::live::Live;
 
 /// What a browser remembers of somebody who left: providers ask the next one who they are.
@@ -49,6 +55,9 @@ pub fn router() -> Router<Running> {
         .route("/logout", get(logout_page).post(logout))
         .route("/logout/done", get(signed_out))
         .merge(security::router())
+        .merge(profile::router())
+        .merge(addresses::router())
+        .merge(privacy::router())
 }
 
 async fn home(site: Site, browser: Browser) -> Result<Response, Error> {
@@ -60,10 +69,15 @@ async fn home(site: Site, browser: Browser) -> Result<Response, Error> {
 struct News {
     /// The provider that was linked just now.
     connected: Option<String>,
+    /// The account stays after all.
+    kept: Option<String>,
 }
 
 async fn account(site: Site, browser: Browser, Query(news): Query<News>) -> Result<Response, Error> {
-    let Some(live) = browser.visitor().await? else { return Ok(see_other(&site.path("/login"))) };
+    let live = match signed_in(&site, &browser).await? {
+        Ok(live) => live,
+        Err(ask) => return Ok(browser.answer(ask)),
+    };
     let idle = site.app.settings.session.idle_timeout;
     let sessions = site.app.store().sessions_of(live.user.id, idle).await?;
     let rows = sessions.into_iter().map(|session| SessionRow {
@@ -77,7 +91,8 @@ async fn account(site: Site, browser: Browser, Query(news): Query<News>) -> Resu
     let connected =
         news.connected.and_then(|id| site.app.providers.get(&id).map(|provider| provider.button().name.clone()));
     let notice = connected
-        .map(|name| Notice::success(format!("{name} is connected: from now on you can sign in with it, too.")));
+        .map(|name| Notice::success(format!("{name} is connected: from now on you can sign in with it, too.")))
+        .or_else(|| news.kept.map(|_| Notice::success("Your account stays, with everything in it.")));
     let services =
         site.app.settings.services.iter().filter(|service| service.enabled && may_enter(service, &user.roles));
     let page = AccountPage {
@@ -102,6 +117,8 @@ async fn account(site: Site, browser: Browser, Query(news): Query<News>) -> Resu
         logout: Href::from(site.path("/logout")),
         now: Moment::from(site.app.now()),
         no_admin_yet: !has_admin(&site).await?,
+        checks: overview::checks(&site, user).await?,
+        deeds: overview::deeds(&site, user).await?,
     };
     Ok(browser.answer(page.answer(StatusCode::OK)))
 }

@@ -43,6 +43,32 @@ pub struct AccountPage {
     pub now: Moment,
     /// Whether nobody administrates this server yet.
     pub no_admin_yet: bool,
+    /// What makes the account safe.
+    pub checks: Vec<CheckRow>,
+    /// What happened lately, the newest first.
+    pub deeds: Vec<DeedRow>,
+}
+
+/// One thing that makes an account safe.
+#[derive(Debug, Clone)]
+pub struct CheckRow {
+    /// Whether it is so.
+    pub is_good: bool,
+    /// How it is.
+    pub text: &'static str,
+    /// Where it is changed.
+    pub action: Href,
+}
+
+/// One thing that happened.
+#[derive(Debug, Clone)]
+pub struct DeedRow {
+    /// What.
+    pub text: &'static str,
+    /// On which browser: `Firefox on Linux`.
+    pub device: Option<String>,
+    /// When.
+    pub at: Moment,
 }
 
 impl AccountPage {

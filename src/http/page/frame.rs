@@ -13,13 +13,19 @@ pub enum Tab {
     Security,
     /// `/account/activity`.
     Activity,
+    /// `/account/profile`, with `/account/addresses`.
+    Profile,
+    /// `/account/privacy`.
+    Privacy,
 }
 
 /// The pages in the order they are shown: what they are called, and where they are.
 const TABS: &[(Tab, &str, &str)] = &[
     (Tab::Overview, "Overview", "/account"),
+    (Tab::Profile, "Profile", "/account/profile"),
     (Tab::Security, "Sign-in methods", "/account/security"),
     (Tab::Activity, "Activity", "/account/activity"),
+    (Tab::Privacy, "Your data", "/account/privacy"),
 ];
 
 /// The list of pages around one of them.

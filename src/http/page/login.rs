@@ -21,6 +21,8 @@ pub struct LoginPage {
     pub methods: Methods,
     /// Who may make an account, in a sentence; `None`: nothing is said.
     pub signup_hint: Option<String>,
+    /// Where one makes an account; `None` where that is not possible.
+    pub signup: Option<Href>,
     /// Whether nobody administrates this server yet.
     pub no_admin_yet: bool,
 }

@@ -41,6 +41,22 @@ impl Hidden {
     }
 }
 
+/// A field that people fill in.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Field {
+    /// As typed before; never a password.
+    pub value: String,
+    /// What was wrong with it.
+    pub error: Option<String>,
+}
+
+impl Field {
+    /// What stands in it, and what is wrong with that.
+    pub fn new(value: impl Into<String>, error: Option<String>) -> Self {
+        Self { value: value.into(), error }
+    }
+}
+
 /// What the page has to say before anything else.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notice {

@@ -93,7 +93,15 @@ fn magic_link() -> Option<MagicLinkForm> {
 }
 
 fn login(methods: Methods) -> LoginPage {
-    LoginPage { shell: shell(), service: wiki(), notice: None, methods, signup_hint: None, no_admin_yet: false }
+    LoginPage {
+        shell: shell(),
+        service: wiki(),
+        notice: None,
+        methods,
+        signup_hint: None,
+        signup: None,
+        no_admin_yet: false,
+    }
 }
 
 pub fn login_with_providers(count: usize) -> LoginPage {
@@ -181,6 +189,8 @@ fn account() -> AccountPage {
         logout: "/logout".into(),
         now: at(0),
         no_admin_yet: false,
+        checks: Vec::new(),
+        deeds: Vec::new(),
     }
 }
 

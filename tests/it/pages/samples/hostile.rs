@@ -92,6 +92,7 @@ pub fn hostile() -> Vec<Sample> {
                 notice: Some(Notice::error(evil())),
                 methods: methods(),
                 signup_hint: Some(evil()),
+                signup: None,
                 no_admin_yet: true,
             },
         ),
