@@ -3,6 +3,7 @@
 #![allow(clippy::items_after_statements, clippy::too_many_lines, reason = "a test is one story, told in order")]
 
 mod api_keys;
+mod administration;
 mod audit;
 mod auth_api;
 mod bans;
@@ -14,6 +15,7 @@ mod domain;
 mod doors;
 mod extension;
 mod fresh;
+mod import;
 mod keys;
 mod layers;
 mod linking;

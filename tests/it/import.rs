@@ -1,0 +1,1 @@
+//! Users from files and from the tables of older servers.
