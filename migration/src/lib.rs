@@ -10,6 +10,7 @@ mod m0005_credentials;
 mod m0006_audit;
 mod m0007_people;
 mod m0008_api_keys;
+mod m0009_administration;
 mod m0010_abuse;
 
 use sea_orm_migration::prelude::*;
@@ -29,9 +30,10 @@ impl MigratorTrait for Migrator {
             Box::new(m0004_outbox::Migration),
             Box::new(m0005_credentials::Migration),
             Box::new(m0006_audit::Migration),
-            Box::new(m0010_abuse::Migration),
             Box::new(m0007_people::Migration),
             Box::new(m0008_api_keys::Migration),
+            Box::new(m0009_administration::Migration),
+            Box::new(m0010_abuse::Migration),
         ]
     }
 }

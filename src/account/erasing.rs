@@ -29,7 +29,8 @@ impl Accounts {
         Ok(erased)
     }
 
-    async fn erase_in(
+    /// As [`Accounts::erase`], in the transaction of whoever has guarded it.
+    pub(super) async fn erase_in(
         &self,
         db: &Tx,
         by: &By,

@@ -2,9 +2,11 @@
 
 mod abuse;
 pub mod addresses;
+pub mod administration;
 pub mod api_keys;
 mod erasing;
 pub mod factors;
+pub mod import;
 pub mod inviting;
 mod linking;
 mod notices;
@@ -39,14 +41,14 @@ pub use ways::Doors;
 
 use crate::config::settings::Login;
 use crate::domain::audit::{self, By, What};
-use crate::domain::id::{SessionId, UserId};
+use crate::domain::id::SessionId;
 use crate::domain::proof::{self, Proof};
 use crate::domain::user::User;
 use crate::extension::{Event, EventKind, Extension, delivery};
 use crate::keys::Master;
 use crate::mail::Mail;
 use crate::plugin::Registry;
-use crate::store::{self, Store, StoreError, Tx, outbox, sessions, spent, users};
+use crate::store::{self, Store, StoreError, Tx, changes, outbox, sessions, spent, users};
 
 /// Everything that changes users.
 #[derive(Clone)]
@@ -138,6 +140,7 @@ impl Accounts {
         by: &By,
     ) -> Result<(), AccountError> {
         let db = self.store.begin().await?;
+        changes::signed_in(&db, user.id, self.store.now()).await?;
         self.tell(&db, EventKind::UserLogin, user, &proof.method, service).await?;
         let what = What::new(audit::Event::UserLogin).target(user.id).service(service).provider(&proof.method);
         self.record(&db, by, what.details(json!({ "amr": proof::names(&proof.amr) }))).await?;
@@ -208,22 +211,6 @@ impl Accounts {
         }
         self.commit(db).await?;
         Ok(Some(user))
-    }
-
-    /// Locks or unlocks; a lock ends every session. `false` if it was so already.
-    pub async fn set_locked(&self, user: UserId, locked: bool, by: &By) -> Result<bool, AccountError> {
-        let now = self.store.now();
-        let db = self.store.begin().await?;
-        let changed = users::set_locked(&db, user, locked, now).await?;
-        if locked {
-            sessions::end_all(&db, user, None, now).await?;
-        }
-        if changed {
-            let event = if locked { audit::Event::UserLocked } else { audit::Event::UserUnlocked };
-            self.record(&db, by, What::new(event).target(user)).await?;
-        }
-        self.commit(db).await?;
-        Ok(changed)
     }
 
     /// A new account: told and written down.

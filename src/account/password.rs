@@ -76,6 +76,11 @@ impl Hasher {
         Ok(())
     }
 
+    /// Whether a stored hash is of a kind that can be checked.
+    pub fn recognises(&self, hash: &str) -> bool {
+        PasswordHash::new(hash).is_ok_and(|hash| hash.algorithm.as_str().starts_with("argon2"))
+    }
+
     /// The PHC string to store.
     pub async fn hash(&self, password: &str) -> Result<String, AccountError> {
         let (argon2, password) = (self.argon2.clone(), normal(password));

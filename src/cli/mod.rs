@@ -4,15 +4,19 @@ mod admin;
 mod audit;
 mod ban;
 mod config;
+mod counter;
 mod desk;
 mod error;
 mod healthcheck;
+mod import;
 mod key;
 mod migrate;
 mod permission;
 mod provider;
 mod reload;
+mod role;
 mod serve;
+mod session;
 mod source;
 mod user;
 
@@ -59,6 +63,15 @@ enum Command {
     /// Makes, shows and changes users.
     #[command(subcommand, after_help = "Example:\n  countersign user list --search ada")]
     User(user::Command),
+    /// Says who may be what.
+    #[command(subcommand, after_help = "Example:\n  countersign role grant ada editor")]
+    Role(role::Command),
+    /// Lists and ends sessions.
+    #[command(subcommand, after_help = "Example:\n  countersign session list ada")]
+    Session(session::Command),
+    /// Brings users from a file or from an older server; who is here already is not made twice.
+    #[command(after_help = "Example:\n  countersign import users.csv --from csv --dry-run")]
+    Import(import::Wanted),
     /// Shows and changes the keys that sign tokens.
     #[command(subcommand, after_help = "Example:\n  countersign key list")]
     Key(key::Command),
@@ -176,8 +189,11 @@ pub async fn perform(cli: Cli, desk: &mut Desk) -> Result<(), Failure> {
         Command::Serve(options) => Box::pin(serve::run(&desk.files, options)).await,
         Command::Config(command) => config::run(command, desk),
         Command::Reload => reload::run(desk).await,
-        Command::Admin(command) => admin::run(&command, desk).await,
+        Command::Admin(command) => admin::run(command, desk).await,
         Command::User(command) => user::run(command, desk).await,
+        Command::Role(command) => role::run(command, desk).await,
+        Command::Session(command) => session::run(command, desk).await,
+        Command::Import(options) => import::run(options, desk).await,
         Command::Key(command) => key::run(command, desk).await,
         Command::Provider(command) => provider::run(command, desk).await,
         Command::Permission(command) => permission::run(command, desk).await,

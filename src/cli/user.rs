@@ -1,14 +1,16 @@
 //! `user`: who has an account.
 
 mod change;
+mod edit;
 mod listed;
+mod merge;
 
 use clap::{Args, Subcommand};
 
+use super::counter::Manner;
 use super::{Desk, Failure};
 use crate::app::App;
-use crate::domain::email::Email;
-use crate::domain::id::UserId;
+use crate::domain::id::SessionId;
 use crate::domain::user::User;
 
 /// What can be done about users.
@@ -25,25 +27,55 @@ pub enum Command {
     /// Shows one user and their ways to sign in.
     #[command(after_help = "Example:\n  countersign user show ada@example.com")]
     Show(Show),
-    /// Locks a user out; every session of theirs ends at once.
+    /// Changes name, username, picture, attributes, or whether the address counts as proven.
+    #[command(after_help = "Example:\n  countersign user edit ada --name Countess --extra {\"team\":\"engines\"}")]
+    Edit(edit::Edit),
+    /// Locks a user out; every session of theirs ends at once, their roles stay for the day they come back.
     #[command(after_help = "Example:\n  countersign user lock ada")]
-    Lock(Who),
-    /// Lets a locked user in again.
+    Lock(Deed),
+    /// Lets a locked user in again, as they were.
     #[command(after_help = "Example:\n  countersign user unlock ada")]
-    Unlock(Who),
+    Unlock(Deed),
+    /// Notes that a user's address is theirs.
+    #[command(after_help = "Example:\n  countersign user verify ada@example.com")]
+    Verify(Deed),
     /// Deletes a user and everything that is theirs.
     #[command(after_help = "Example:\n  countersign user delete usr_0198c7c2f3a47b4e9d0a5f6e7d8c9b0a --yes")]
     Delete(Delete),
+    /// Makes two accounts of one person one; for 14 days they can be parted again.
+    #[command(after_help = "Example:\n  countersign user merge old@example.com --into ada --dry-run")]
+    Merge(merge::Merge),
+    /// Parts two accounts that were merged.
+    #[command(after_help = "Example:\n  countersign user unmerge usr_0198c7c2f3a47b4e9d0a5f6e7d8c9b0a")]
+    Unmerge(merge::Unmerge),
+    /// Takes an identity from a user: they cannot sign in with it any more.
+    #[command(after_help = "Example:\n  countersign user unlink ada --provider google")]
+    Unlink(edit::Unlink),
     /// Lists a user's sessions, or ends them.
     #[command(after_help = "Example:\n  countersign user sessions ada --end-all")]
     Sessions(Sessions),
+    /// Ends all sessions of a user, or one.
+    #[command(after_help = "Example:\n  countersign user kill-sessions ada")]
+    KillSessions(KillSessions),
 }
+
+/// How many users are listed unless it is said.
+const LISTED: u64 = 100;
 
 /// One user.
 #[derive(Args)]
 pub struct Who {
     /// An id, an address or a username.
-    who: String,
+    pub who: String,
+}
+
+/// A change to one user.
+#[derive(Args)]
+pub struct Deed {
+    #[command(flatten)]
+    who: Who,
+    #[command(flatten)]
+    manner: Manner,
 }
 
 /// A new user.
@@ -73,17 +105,32 @@ pub struct Add {
 }
 
 /// Which users are listed.
-#[derive(Args)]
+#[derive(Args, Default)]
 pub struct List {
-    /// Only those whose name, username or address holds the text.
+    /// Only those whose address, username, name, or name behind its first space begins with the text.
     #[arg(long, value_name = "TEXT")]
     search: Option<String>,
-    /// At most so many.
-    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=10_000))]
-    limit: u64,
-    /// Only those after this user: the last one of the page before.
+    /// Only those with this role.
+    #[arg(long, value_name = "ROLE")]
+    role: Option<String>,
+    /// Only those who are locked.
+    #[arg(long)]
+    locked: bool,
+    /// Only those whose address is not proven.
+    #[arg(long)]
+    unverified: bool,
+    /// Only those who can sign in with this provider.
     #[arg(long, value_name = "ID")]
-    after: Option<UserId>,
+    provider: Option<String>,
+    /// Only those who have never signed in.
+    #[arg(long)]
+    never_signed_in: bool,
+    /// At most so many.
+    #[arg(long, value_name = "N", default_value_t = LISTED, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    limit: u64,
+    /// Only those after this place: a user's id, or what the page before said.
+    #[arg(long, value_name = "PLACE")]
+    after: Option<String>,
     /// For programs.
     #[arg(long)]
     json: bool,
@@ -107,6 +154,8 @@ pub struct Delete {
     /// Deletes without asking; there is no way back.
     #[arg(long)]
     yes: bool,
+    #[command(flatten)]
+    manner: Manner,
 }
 
 /// Whose sessions, and what becomes of them.
@@ -117,42 +166,70 @@ pub struct Sessions {
     /// Ends all of them.
     #[arg(long)]
     end_all: bool,
-    /// For programs.
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    manner: Manner,
+}
+
+/// Whose sessions end.
+#[derive(Args)]
+pub struct KillSessions {
+    #[command(flatten)]
+    who: Who,
+    /// Only this one.
+    #[arg(long, value_name = "ID")]
+    session: Option<SessionId>,
+    #[command(flatten)]
+    manner: Manner,
 }
 
 /// Runs the command.
 pub async fn run(command: Command, desk: &mut Desk) -> Result<(), Failure> {
-    let app = desk.app().await?;
     match command {
-        Command::Add(options) => change::add(&app, options, desk).await,
-        Command::List(options) => listed::list(&app, &options, desk).await,
-        Command::Show(options) => listed::show(&app, &find(&app, &options.who.who).await?, options.json, desk).await,
-        Command::Lock(who) => change::set_locked(&app, &find(&app, &who.who).await?, true, desk).await,
-        Command::Unlock(who) => change::set_locked(&app, &find(&app, &who.who).await?, false, desk).await,
-        Command::Delete(options) => change::delete(&app, &find(&app, &options.who.who).await?, options.yes, desk).await,
-        Command::Sessions(options) => sessions(&app, &options, desk).await,
+        Command::Add(options) => change::add(&desk.app().await?, options, desk).await,
+        Command::List(options) => listed::list(&desk.app().await?, &options, desk).await,
+        Command::Show(options) => {
+            let app = desk.app().await?;
+            listed::show(&app, &find(&app, &options.who.who).await?, options.json, desk).await
+        }
+        Command::Edit(options) => edit::edit(options, desk).await,
+        Command::Lock(who) => change::set_locked(who, true, desk).await,
+        Command::Unlock(who) => change::set_locked(who, false, desk).await,
+        Command::Verify(who) => change::verify(who, desk).await,
+        Command::Delete(options) => change::delete(options, desk).await,
+        Command::Merge(options) => merge::merge(options, desk).await,
+        Command::Unmerge(options) => merge::unmerge(options, desk).await,
+        Command::Unlink(options) => edit::unlink(options, desk).await,
+        Command::Sessions(options) => sessions(&options, desk).await,
+        Command::KillSessions(options) => {
+            change::end_sessions(&options.who.who, options.session, options.manner, desk).await
+        }
     }
 }
 
-async fn sessions(app: &App, options: &Sessions, desk: &mut Desk) -> Result<(), Failure> {
-    let user = find(app, &options.who.who).await?;
+async fn sessions(options: &Sessions, desk: &mut Desk) -> Result<(), Failure> {
     if options.end_all {
-        change::end_sessions(app, &user, options.json, desk).await
-    } else {
-        listed::sessions(app, &user, options.json, desk).await
+        return change::end_sessions(&options.who.who, None, options.manner, desk).await;
     }
+    let app = desk.app().await?;
+    let user = find(&app, &options.who.who).await?;
+    listed::sessions(&app, &user, options.manner.json, desk).await
 }
 
-/// The user with this id, address or username.
+pub use listed::sessions as list_sessions;
+
+/// Ends one session; it is a failure if there is none.
+pub async fn end_session(who: &str, session: SessionId, manner: Manner, desk: &mut Desk) -> Result<(), Failure> {
+    change::end_sessions(who, Some(session), manner, desk).await
+}
+
+/// Lists those who have a role.
+pub async fn list_holders(role: &str, json: bool, desk: &mut Desk) -> Result<(), Failure> {
+    let options = List { role: Some(role.to_owned()), limit: LISTED, json, ..List::default() };
+    listed::list(&desk.app().await?, &options, desk).await
+}
+
+/// The user with this id, address, username, or id from elsewhere.
 pub async fn find(app: &App, who: &str) -> Result<User, Failure> {
-    let found = if let Ok(id) = who.parse::<UserId>() {
-        app.store().user(id).await?
-    } else if let Ok(email) = who.parse::<Email>() {
-        app.store().user_by_email(&email).await?
-    } else {
-        app.store().user_by_username(who).await?
-    };
+    let found = app.store().user_called(who).await?;
     found.ok_or_else(|| Failure::not_found(format!("there is no user `{}`", super::desk::plain(who))))
 }

@@ -7,16 +7,22 @@ pub mod api_keys;
 pub mod audit;
 pub mod bans;
 pub mod chain;
+pub mod changes;
 pub mod deeds;
 pub mod entity;
 pub mod erasing;
 pub mod factors;
+pub mod foreign;
+pub mod idempotency;
+pub mod imports;
 pub mod invitations;
 pub mod keys;
 pub mod latest;
 pub mod limits;
 pub mod live;
+pub mod merges;
 pub mod outbox;
+pub mod people;
 pub mod service_sessions;
 pub mod sessions;
 pub mod shown;
@@ -176,6 +182,8 @@ impl Store {
             invitations::sweep(db, now).await?,
             api_keys::sweep(db, now).await?,
             service_sessions::sweep(db, now).await?,
+            merges::sweep(db, now).await?,
+            idempotency::sweep(db, now).await?,
         ];
         Ok(swept.iter().sum())
     }

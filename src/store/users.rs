@@ -8,7 +8,7 @@ use sea_orm::{
 use time::OffsetDateTime;
 
 use super::entity::{address, identity, password, user};
-use super::{Store, StoreError};
+use super::{Store, StoreError, people};
 use crate::domain::email::Email;
 use crate::domain::id::UserId;
 use crate::domain::identity::Subject;
@@ -18,6 +18,8 @@ use crate::keys::random;
 
 /// How often a name is looked for that nobody takes meanwhile.
 const NAMING_ROUNDS: usize = 16;
+/// How many holders of a role are kept to know that one is left.
+const KEPT: u64 = 5;
 /// Up to this number, names are numbered in order.
 const SMALL_NUMBERS: u32 = 30;
 
@@ -58,41 +60,9 @@ impl Store {
         by_email(self.read(), email).await
     }
 
-    /// Users whose name, username or address holds the text, after the one with the id `after`, oldest first.
-    pub async fn users(
-        &self,
-        holding: Option<&str>,
-        after: Option<UserId>,
-        limit: u64,
-    ) -> Result<Vec<User>, StoreError> {
-        let mut which = Condition::all();
-        if let Some(text) = holding {
-            let pattern =
-                format!("%{}%", text.to_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"));
-            let like = || sea_orm::sea_query::LikeExpr::new(pattern.clone()).escape('\\');
-            which = which.add(
-                Condition::any()
-                    .add(Expr::col((user::Entity, user::Column::UsernameKey)).like(like()))
-                    .add(
-                        Expr::expr(sea_orm::sea_query::Func::lower(Expr::col((user::Entity, user::Column::Name))))
-                            .like(like()),
-                    )
-                    .add(Expr::col((address::Entity, address::Column::Email)).like(like())),
-            );
-        }
-        if let Some(after) = after {
-            which = which.add(user::Column::Id.gt(after.0));
-        }
-        let rows = with_address().filter(which).order_by_asc(user::Column::Id).limit(limit).all(self.read()).await?;
-        rows.into_iter().map(|(user, address)| to_user(user, address)).collect()
-    }
-
     /// Whether any user has the role and is not locked.
     pub async fn anybody_has_role(&self, role: &str) -> Result<bool, StoreError> {
-        let quoted = format!("%{}%", serde_json::Value::from(role));
-        let found =
-            user::Entity::find().filter(user::Column::Roles.like(quoted)).filter(user::Column::LockedAt.is_null());
-        Ok(found.limit(1).one(self.read()).await?.is_some())
+        Ok(!people::keep_holders(self.read(), role, 1).await?.is_empty())
     }
 
     /// The identities a user can sign in with.
@@ -205,6 +175,8 @@ pub async fn create(db: &impl ConnectionTrait, new: NewUser, now: i64) -> Result
         extra: Set(None),
         deletes_at: Set(None),
         terms_accepted: Set(None),
+        signed_in_at: Set(None),
+        merged_into: Set(None),
     };
     // Somebody else may take the name in between: then the next one, and in the end none.
     for _ in 0..NAMING_ROUNDS {
@@ -438,17 +410,10 @@ pub async fn set_name(db: &impl ConnectionTrait, id: UserId, name: Option<&str>,
     Ok(())
 }
 
-/// Everybody who has the role and is not locked, in one order; on PostgreSQL their rows stay as they are until the transaction ends.
+/// Some of those who have the role and are not locked, in one order; on PostgreSQL their rows stay as they are until the transaction
+/// ends.
 pub async fn with_role(db: &impl ConnectionTrait, role: &str) -> Result<Vec<UserId>, StoreError> {
-    let quoted = format!("%{}%", serde_json::Value::from(role));
-    let rows = user::Entity::find()
-        .filter(user::Column::Roles.like(quoted))
-        .filter(user::Column::LockedAt.is_null())
-        .order_by_asc(user::Column::Id)
-        .lock_exclusive()
-        .all(db)
-        .await?;
-    Ok(rows.into_iter().map(|row| UserId(row.id)).collect())
+    Ok(people::keep_holders(db, role, KEPT).await?.into_iter().map(UserId).collect())
 }
 
 /// Notes that something changed that tokens may depend on.
@@ -536,13 +501,13 @@ pub(super) fn moment(seconds: i64) -> Result<OffsetDateTime, StoreError> {
     OffsetDateTime::from_unix_timestamp(seconds).map_err(|_| StoreError::Corrupt("a time is out of range".into()))
 }
 
-fn list(words: &[String]) -> String {
+pub(super) fn list(words: &[String]) -> String {
     let mut words = words.to_vec();
     words.sort();
     words.dedup();
     serde_json::to_string(&words).expect("a list of strings is JSON")
 }
 
-fn from_list(text: &str) -> Result<Vec<String>, StoreError> {
+pub(super) fn from_list(text: &str) -> Result<Vec<String>, StoreError> {
     serde_json::from_str(text).map_err(|_| StoreError::Corrupt("a list is not one".into()))
 }

@@ -13,6 +13,7 @@ use crate::domain::email::{Email, VerifiedEmail};
 use crate::domain::identity::{Identity, Subject};
 use crate::domain::linking::LinkPolicy;
 use crate::domain::user::User;
+use crate::store::people::Wanted;
 
 static NOBODY: By = By::command();
 const WAY: Way<'static> = Way { method: "github", service: None, by: &NOBODY };
@@ -57,7 +58,7 @@ impl House {
     }
 
     async fn count(&self) -> usize {
-        self.app.store().users(None, None, 1000).await.unwrap().len()
+        self.app.store().people(&Wanted::default(), None, 1000).await.unwrap().people.len()
     }
 }
 

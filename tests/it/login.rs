@@ -27,6 +27,7 @@ use super::stage::{Authenticator, Browser, Phone, Reply, Stage};
 use crate::domain::audit::By;
 use crate::domain::email::Email;
 use crate::domain::user::{User, Username};
+use crate::store::people::Wanted;
 use crate::store::users::NewUser;
 
 pub const SECRET: &str = "correct battery horse";
@@ -72,7 +73,7 @@ fn answer(browser: &Browser, pairs: &[(&str, &str)]) -> String {
 }
 
 async fn users(stage: &Stage) -> usize {
-    stage.app.store().users(None, None, 1000).await.unwrap().len()
+    stage.app.store().people(&Wanted::default(), None, 1000).await.unwrap().people.len()
 }
 
 /// Sends all at once; returns what came back.

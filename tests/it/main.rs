@@ -3,6 +3,7 @@
 #![allow(clippy::items_after_statements, clippy::too_many_lines, reason = "a test is one story, told in order")]
 
 mod activity;
+mod administration;
 mod api_keys;
 mod audit;
 mod auth_api;
@@ -15,6 +16,7 @@ mod domain;
 mod doors;
 mod extension;
 mod fresh;
+mod import;
 mod keys;
 mod layers;
 mod linking;

@@ -65,6 +65,9 @@ async fn all_match(db: &DatabaseConnection) {
     matches(db, entity::shown_error::Entity).await;
     matches(db, entity::api_key::Entity).await;
     matches(db, entity::service_session::Entity).await;
+    matches(db, entity::idempotency::Entity).await;
+    matches(db, entity::import::Entity).await;
+    matches(db, entity::merge::Entity).await;
 }
 
 #[tokio::test]

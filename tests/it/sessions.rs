@@ -6,7 +6,6 @@ use tower_sessions::SessionStore as _;
 use tower_sessions::session::Id;
 
 use super::stage::{Browser, House, Stage};
-use crate::domain::audit::By;
 use crate::store::entity::session;
 use crate::store::sessions::Sessions;
 
@@ -207,7 +206,7 @@ async fn a_lock_ends_every_session_in_every_process_at_once() {
     assert!(is_in(&mut here).await && is_in(there.goes_to(&twin)).await);
     let user = stage.user("ada@example.org").await.id;
 
-    twin.app.accounts.set_locked(user, true, &By::command()).await.unwrap();
+    twin.set_locked(user, true).await;
 
     assert!(!is_in(&mut here).await && !is_in(&mut there).await);
     let mut again = stage.browser();

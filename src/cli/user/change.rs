@@ -1,16 +1,20 @@
 //! What changes users. The running server sees each change with its next question to the database.
 
-use super::Add;
+use serde_json::json;
+
 use super::listed::Listed;
+use super::{Add, Deed, Delete, find};
 use crate::account::AccountError;
 use crate::app::App;
+use crate::cli::counter::{Counter, Manner, failed};
 use crate::cli::desk::{patiently, plain};
 use crate::cli::{Desk, Failure};
 use crate::domain::audit::By;
 use crate::domain::email::Email;
+use crate::domain::id::SessionId;
 use crate::domain::identity::display_name;
-use crate::domain::user::{User, Username};
-use crate::store::users::{self, NewUser};
+use crate::domain::user::Username;
+use crate::store::users::NewUser;
 
 /// Makes a user.
 pub async fn add(app: &App, options: Add, desk: &mut Desk) -> Result<(), Failure> {
@@ -72,35 +76,56 @@ fn password(app: &App, desk: &mut Desk) -> Result<String, Failure> {
 }
 
 /// Locks or unlocks.
-pub async fn set_locked(app: &App, user: &User, locked: bool, desk: &mut Desk) -> Result<(), Failure> {
-    let changed = app.accounts.set_locked(user.id, locked, &By::command()).await?;
-    let who = plain(&user.shown_name());
-    desk.say(match (changed, locked) {
-        (true, true) => format!("{who} is locked, and every session of theirs has ended"),
-        (true, false) => format!("{who} may sign in again"),
-        (false, true) => format!("{who} was locked already"),
-        (false, false) => format!("{who} was not locked"),
-    })
+pub async fn set_locked(who: Deed, locked: bool, desk: &mut Desk) -> Result<(), Failure> {
+    let counter = Counter::open(desk).await?;
+    let user = find(&counter.app, &who.who.who).await?;
+    let office = counter.office(who.manner);
+    let changed = if locked { office.lock(user.id).await } else { office.unlock(user.id).await }.map_err(failed)?;
+    let name = plain(&user.shown_name());
+    let sentence = match (changed, locked) {
+        (true, true) => format!("{name} is locked, and every session of theirs has ended"),
+        (true, false) => format!("{name} may sign in again"),
+        (false, true) => format!("{name} was locked already"),
+        (false, false) => format!("{name} was not locked"),
+    };
+    who.manner.report(desk, &sentence, json!({ "id": user.id, "locked": locked, "changed": changed }))
+}
+
+/// Notes that the address is the user's.
+pub async fn verify(who: Deed, desk: &mut Desk) -> Result<(), Failure> {
+    let counter = Counter::open(desk).await?;
+    let user = find(&counter.app, &who.who.who).await?;
+    let changed = counter.office(who.manner).verify(user.id).await.map_err(failed)?;
+    let name = plain(&user.shown_name());
+    let sentence = if changed {
+        format!("the address of {name} counts as proven")
+    } else {
+        format!("the address of {name} was proven already")
+    };
+    who.manner.report(desk, &sentence, json!({ "id": user.id, "changed": changed }))
 }
 
 /// Deletes, if it is confirmed.
-pub async fn delete(app: &App, user: &User, yes: bool, desk: &mut Desk) -> Result<(), Failure> {
+pub async fn delete(options: Delete, desk: &mut Desk) -> Result<(), Failure> {
+    let counter = Counter::open(desk).await?;
+    let user = find(&counter.app, &options.who.who).await?;
     let who = format!("{} ({})", plain(&user.shown_name()), user.id);
-    if !yes {
+    if !options.yes && !options.manner.dry_run {
         return Err(Failure::unconfirmed(format!("this deletes {who} for good; say so with --yes")));
     }
-    if !users::delete(app.store().write(), user.id).await? {
-        return Err(Failure::not_found(format!("{who} was deleted a moment ago")));
-    }
-    desk.say(format!("{who} is deleted"))
+    counter.office(options.manner).erase(user.id).await.map_err(failed)?;
+    options.manner.report(desk, &format!("{who} is deleted"), json!({ "id": user.id, "deleted": true }))
 }
 
-/// Ends all sessions of a user.
-pub async fn end_sessions(app: &App, user: &User, json: bool, desk: &mut Desk) -> Result<(), Failure> {
-    let ended = app.accounts.sign_out_everywhere(user, None, &By::command()).await?;
-    if json {
-        return desk.json(&serde_json::json!({ "ended": ended }));
-    }
+/// Ends one session or all sessions of a user.
+pub async fn end_sessions(who: &str, only: Option<SessionId>, manner: Manner, desk: &mut Desk) -> Result<(), Failure> {
+    let counter = Counter::open(desk).await?;
+    let user = find(&counter.app, who).await?;
+    let office = counter.office(manner);
+    let ended = match only {
+        Some(session) => u64::from(office.end_session(user.id, session).await.map_err(failed)?),
+        None => office.end_sessions(user.id).await.map_err(failed)?,
+    };
     let sessions = if ended == 1 { "1 session has".to_owned() } else { format!("{ended} sessions have") };
-    desk.say(format!("{sessions} ended"))
+    manner.report(desk, &format!("{sessions} ended"), json!({ "id": user.id, "ended": ended }))
 }

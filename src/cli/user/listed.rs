@@ -9,6 +9,7 @@ use crate::cli::desk::{moment, or_dash, plain};
 use crate::cli::{Desk, Failure};
 use crate::domain::id::UserId;
 use crate::domain::user::User;
+use crate::store::people::{Person, Place, Wanted};
 use crate::store::users::Linked;
 
 /// A user for programs; part of what the command line promises.
@@ -25,6 +26,14 @@ pub struct Listed<'a> {
     locked_at: Option<OffsetDateTime>,
     #[serde(with = "time::serde::rfc3339")]
     created_at: OffsetDateTime,
+    #[serde(with = "time::serde::rfc3339::option")]
+    signed_in_at: Option<OffsetDateTime>,
+}
+
+impl<'a> From<&'a Person> for Listed<'a> {
+    fn from(person: &'a Person) -> Self {
+        Self { signed_in_at: person.signed_in_at, ..Self::from(&person.user) }
+    }
 }
 
 impl<'a> From<&'a User> for Listed<'a> {
@@ -39,6 +48,7 @@ impl<'a> From<&'a User> for Listed<'a> {
             groups: &user.groups,
             locked_at: user.locked_at,
             created_at: user.created_at,
+            signed_in_at: None,
         }
     }
 }
@@ -60,28 +70,48 @@ struct Shown<'a> {
     identities: Vec<Identity>,
     has_password: bool,
     sessions: usize,
+    old_ids: Vec<String>,
+    extra: serde_json::Map<String, serde_json::Value>,
 }
 
 /// Lists users.
 pub async fn list(app: &App, options: &List, desk: &mut Desk) -> Result<(), Failure> {
-    let search = options.search.as_deref().filter(|text| !text.is_empty());
-    let mut users = app.store().users(search, options.after, options.limit + 1).await?;
-    let more = users.len() as u64 > options.limit;
-    if more {
-        users.pop();
+    let place = |text: &String| {
+        Place::parse(text).ok_or_else(|| Failure::usage(format!("`{}` is not a place in the list", plain(text))))
+    };
+    let mut after = options.after.as_ref().map(place).transpose()?;
+    let wanted = Wanted {
+        search: options.search.clone().filter(|text| !text.is_empty()),
+        role: options.role.clone(),
+        locked: options.locked.then_some(true),
+        unverified: options.unverified,
+        provider: options.provider.clone(),
+        never_signed_in: options.never_signed_in,
+    };
+    let limit = usize::try_from(options.limit).unwrap_or(usize::MAX);
+    let mut people = Vec::new();
+    // A page may end before it is full; somebody at a terminal wants a full one.
+    loop {
+        let page = app.store().people(&wanted, after.take(), limit - people.len()).await?;
+        people.extend(page.people);
+        after = page.next;
+        if after.is_none() || people.len() == limit {
+            break;
+        }
     }
     if options.json {
-        return desk.json(&users.iter().map(Listed::from).collect::<Vec<_>>());
+        return desk.json(&people.iter().map(Listed::from).collect::<Vec<_>>());
     }
-    let row = |user: &User| {
+    let row = |person: &Person| {
+        let user = &person.user;
         let email = user.email.as_ref().map(|address| address.email.as_str());
         let state = if user.is_locked() { "locked" } else { "" };
         [user.id.to_string(), or_dash(email), or_dash(user.name.as_deref()), user.roles.join(","), state.to_owned()]
     };
-    let rows: Vec<_> = users.iter().map(row).collect();
+    let rows: Vec<_> = people.iter().map(row).collect();
     desk.table(["ID", "ADDRESS", "NAME", "ROLES", "STATE"], &rows)?;
-    match users.last().filter(|_| more) {
-        Some(last) => desk.hint(format!("There are more: --after {}", last.id)),
+    match after {
+        Some(place) => desk.hint(format!("There are more: --after {}", place.to_text())),
         None => Ok(()),
     }
 }
@@ -91,6 +121,7 @@ pub async fn show(app: &App, user: &User, json: bool, desk: &mut Desk) -> Result
     let linked = app.store().identities(user.id).await?;
     let has_password = app.store().password_hash(user.id).await?.is_some();
     let sessions = app.store().sessions_of(user.id, app.settings.session.idle_timeout).await?.len();
+    let (old_ids, extra) = (app.store().aliases_of(user.id).await?, app.store().extra_of(user.id).await?);
     if json {
         let identity = |one: &Linked| Identity {
             provider: one.subject.provider.clone(),
@@ -99,7 +130,7 @@ pub async fn show(app: &App, user: &User, json: bool, desk: &mut Desk) -> Result
             used_at: one.used_at,
         };
         let identities = linked.iter().map(identity).collect();
-        return desk.json(&Shown { user: user.into(), identities, has_password, sessions });
+        return desk.json(&Shown { user: user.into(), identities, has_password, sessions, old_ids, extra });
     }
     let address = user.email.as_ref().map(|address| {
         let state = if address.verified { "verified" } else { "not verified" };
@@ -118,6 +149,12 @@ pub async fn show(app: &App, user: &User, json: bool, desk: &mut Desk) -> Result
     ];
     if let Some(at) = user.locked_at {
         lines.push(("Locked", format!("since {}", moment(at))));
+    }
+    if !old_ids.is_empty() {
+        lines.push(("Once", or_dash(Some(&old_ids.join(" ")))));
+    }
+    if !extra.is_empty() {
+        lines.push(("More", plain(&serde_json::Value::Object(extra).to_string())));
     }
     for one in &linked {
         let subject =

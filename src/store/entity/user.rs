@@ -38,6 +38,10 @@ pub struct Model {
     /// The terms they accepted, and when.
     #[sea_orm(column_type = "Text", nullable)]
     pub terms_accepted: Option<String>,
+    /// When they last signed in; `None` if never.
+    pub signed_in_at: Option<i64>,
+    /// The user in whom this one went on; what is left here only waits for the merge to be undone.
+    pub merged_into: Option<Uuid>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -115,7 +115,7 @@ async fn of_somebody_who_may_not_come_in() {
     let stage = Stage::open().await;
     stage.browser().sign_in().await;
     let ada = stage.user("ada@example.org").await;
-    let lock = async |locked| stage.app.accounts.set_locked(ada.id, locked, &By::command()).await.unwrap();
+    let lock = async |locked| stage.set_locked(ada.id, locked).await;
 
     assert_eq!(names(&stage, lock(true)).await, ["user.locked"]);
     assert_eq!(names(&stage, lock(true)).await, [""; 0], "it was so already");

@@ -3,7 +3,6 @@
 use serde_json::{Value, json};
 use time::Duration;
 
-use crate::domain::audit::By;
 use crate::it::stage::Stage;
 use crate::it::stage::request::{Reply, claims_of, query_of};
 use crate::keys::sha256_hex;
@@ -195,13 +194,13 @@ async fn a_token_of_a_locked_or_removed_user_is_worth_nothing_and_a_new_name_sho
         (Some("countess"), user.id.to_string().as_str())
     );
 
-    stage.app.accounts.set_locked(user.id, true, &By::command()).await.unwrap();
+    stage.set_locked(user.id, true).await;
     assert!(!is_signed_in(&stage, &token).await);
     let update = stage.post("/auth/update").bearer(&token).form(&[("username", "other")]).await;
     assert_eq!(update.json(), json!({ "success": false, "error": "Not authenticated" }));
     let authorize = stage.get("/auth/authorize?service=wiki").bearer(&token).await;
     assert_eq!(authorize.body, r#"{"permissions":{}}"#);
-    stage.app.accounts.set_locked(user.id, false, &By::command()).await.unwrap();
+    stage.set_locked(user.id, false).await;
     assert!(!is_signed_in(&stage, &token).await, "what a lock ended stays ended");
 
     use sea_orm::EntityTrait as _;

@@ -2,7 +2,6 @@
 
 use serde_json::json;
 
-use crate::domain::audit::By;
 use crate::it::stage::Stage;
 
 #[tokio::test]
@@ -64,7 +63,7 @@ async fn somebody_who_is_locked_is_not_shown() {
     let stage = Stage::open().await;
     stage.browser().sign_in().await;
     let id = stage.user("ada@example.org").await.id;
-    stage.app.accounts.set_locked(id, true, &By::command()).await.unwrap();
+    stage.set_locked(id, true).await;
 
     assert_eq!(stage.get("/auth/get_profile?username=ada").await.json(), json!({ "found": false, "profile": null }));
 }

@@ -100,7 +100,7 @@ async fn where_linking_is_off_a_claim_changes_nothing_and_lets_nobody_in() {
 async fn a_locked_account_is_not_taken_over_and_keeps_what_it_has() {
     let house = House::open("").await;
     let (user, ..) = squatter(&house).await;
-    house.app.accounts.set_locked(user.id, true, &By::command()).await.unwrap();
+    house.set_locked(user.id, true).await;
 
     let refused = house.app.accounts.arrive(allowing(&vouched("ada", "ada@x.example"), VerifiedEmail)).await;
 
@@ -272,9 +272,9 @@ async fn a_locked_user_and_a_wrong_password_are_one_answer() {
     assert!(!comes("ada", "wrong").await);
     assert!(!comes("nobody", SECRET).await);
     assert!(!comes("", "").await);
-    house.app.accounts.set_locked(ada.id, true, &By::command()).await.unwrap();
+    house.set_locked(ada.id, true).await;
     assert!(!comes("ada", SECRET).await);
-    house.app.accounts.set_locked(ada.id, false, &By::command()).await.unwrap();
+    house.set_locked(ada.id, false).await;
     assert!(comes("ada", SECRET).await);
 }
 

@@ -193,6 +193,17 @@ impl House {
         self.app.store().user_by_email(&email.parse().unwrap()).await.unwrap().unwrap()
     }
 
+    /// Locks the user as an administrator does, or lets them in again; whether that was new.
+    pub async fn set_locked(&self, user: UserId, locked: bool) -> bool {
+        use crate::account::administration::{Caller, Office};
+        use crate::domain::audit::By;
+
+        let (caller, by) = (Caller::command(), By::command());
+        let office = Office::new(&self.app.accounts, &self.app.settings, &caller, &by);
+        let done = if locked { office.lock(user).await } else { office.unlock(user).await };
+        done.unwrap()
+    }
+
     /// Locks the user, or lets them in again.
     pub async fn lock(&self, user: UserId, locked: bool) {
         use sea_orm::sea_query::Expr;

@@ -1,0 +1,80 @@
+//! Who may do what to whom.
+
+use time::OffsetDateTime;
+
+use crate::account::administration::{ADMIN, Caller, Deed, Refused, judge, needs_another_admin};
+use crate::domain::id::UserId;
+use crate::domain::user::User;
+
+fn user(roles: &[&str]) -> User {
+    User {
+        id: UserId::new(),
+        username: None,
+        name: None,
+        avatar_url: None,
+        email: None,
+        roles: roles.iter().map(|role| (*role).to_owned()).collect(),
+        groups: Vec::new(),
+        locked_at: None,
+        created_at: OffsetDateTime::UNIX_EPOCH,
+        version: 1,
+        deletes_at: None,
+    }
+}
+
+const DEEDS: [Deed<'static>; 13] = [
+    Deed::Edit,
+    Deed::Grant("editor"),
+    Deed::Revoke("editor"),
+    Deed::Grant(ADMIN),
+    Deed::Revoke(ADMIN),
+    Deed::Lock,
+    Deed::Unlock,
+    Deed::Reset,
+    Deed::EndSessions,
+    Deed::Export,
+    Deed::Delete,
+    Deed::MergeAway,
+    Deed::MergeInto,
+];
+
+#[test]
+fn every_deed_on_every_user_by_every_caller_has_its_verdict() {
+    let (admin, editor, plain) = (user(&[ADMIN]), user(&["editor"]), user(&[]));
+    for deed in DEEDS {
+        let on_oneself = matches!(deed, Deed::Lock | Deed::Delete | Deed::MergeAway) || deed == Deed::Revoke(ADMIN);
+        let command = Caller::command();
+        for target in [&admin, &editor, &plain] {
+            assert_eq!(judge(&command, target, deed, ADMIN), Ok(()), "{deed:?}");
+        }
+        let boss = Caller::person(&admin, ADMIN);
+        let expected = if on_oneself { Err(Refused::Oneself) } else { Ok(()) };
+        assert_eq!(judge(&boss, &admin, deed, ADMIN), expected, "{deed:?}");
+        assert_eq!(judge(&boss, &user(&[ADMIN]), deed, ADMIN), Ok(()), "{deed:?}");
+        assert_eq!(judge(&boss, &plain, deed, ADMIN), Ok(()), "{deed:?}");
+
+        let role = match deed {
+            Deed::Grant(role) | Deed::Revoke(role) => Some(role),
+            _ => None,
+        };
+        let (limited, service) = (Caller::person(&editor, ADMIN), Caller::service());
+        assert_eq!(judge(&limited, &admin, deed, ADMIN), Err(Refused::AboveCaller), "{deed:?}");
+        assert_eq!(judge(&service, &admin, deed, ADMIN), Err(Refused::AboveCaller), "{deed:?}");
+        let expected = if role == Some(ADMIN) { Err(Refused::RoleBeyondCaller) } else { Ok(()) };
+        assert_eq!(judge(&limited, &plain, deed, ADMIN), expected, "{deed:?}");
+        let expected = if role.is_some() { Err(Refused::RoleBeyondCaller) } else { Ok(()) };
+        assert_eq!(judge(&service, &plain, deed, ADMIN), expected, "{deed:?}");
+    }
+}
+
+#[test]
+fn another_admin_is_needed_only_where_one_who_can_sign_in_goes() {
+    let (admin, plain) = (user(&[ADMIN]), user(&["editor"]));
+    let locked = User { locked_at: Some(OffsetDateTime::UNIX_EPOCH), ..admin.clone() };
+    for deed in DEEDS {
+        let takes = matches!(deed, Deed::Lock | Deed::Delete | Deed::MergeAway) || deed == Deed::Revoke(ADMIN);
+        assert_eq!(needs_another_admin(&admin, deed, ADMIN), takes, "{deed:?}");
+        assert!(!needs_another_admin(&locked, deed, ADMIN), "{deed:?}");
+        assert!(!needs_another_admin(&plain, deed, ADMIN), "{deed:?}");
+    }
+}
