@@ -63,6 +63,9 @@ fn a_page_with_a_mistake_says_so_in_its_title() {
 fn no_page_has_script_or_style_of_its_own() {
     for Sample { name, html } in samples::plain().into_iter().chain(samples::hostile()) {
         for tag in tags(&html) {
+            if tag == "script src=\"/assets/0/passkey.js\" defer" {
+                continue;
+            }
             let element = tag.split([' ', '\n', '/']).next().unwrap();
             assert!(!["script", "style", "iframe", "object", "embed", "base"].contains(&element), "{name}: {tag}");
             assert!(!has_own_code(tag), "{name}: {tag}");

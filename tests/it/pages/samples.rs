@@ -1,6 +1,7 @@
 //! Every page in every state worth looking at.
 #![expect(clippy::too_many_lines, clippy::unnecessary_wraps, reason = "a list of pages, each with what it may hold")]
 
+pub mod factor;
 mod hostile;
 
 use std::sync::Arc;
@@ -313,10 +314,15 @@ fn wrong_host() -> WrongHostPage {
 
 /// One state of each page.
 pub fn faces() -> Vec<Sample> {
-    vec![
+    let mut faces = vec![
         sample(
             "login",
-            &login(Methods { buttons: buttons(), password: password(None), magic_link: magic_link(), passkey: None }),
+            &login(Methods {
+                buttons: buttons(),
+                password: password(None),
+                magic_link: magic_link(),
+                passkey: Some(factor::passkey_form()),
+            }),
         ),
         sample("check-mail", &check_mail()),
         sample("magic-link", &magic(None)),
@@ -345,7 +351,9 @@ pub fn faces() -> Vec<Sample> {
         sample("dev-people", &dev_people()),
         sample("setup", &setup(SetupErrors::default())),
         sample("wrong-host", &wrong_host()),
-    ]
+    ];
+    faces.extend(factor::faces());
+    faces
 }
 
 /// Every page in every state.
@@ -420,6 +428,7 @@ pub fn plain() -> Vec<Sample> {
         sample("dev-mail-empty", &DevMailPage { open: None, mails: vec![], ..dev_mail() }),
         sample("setup-errors", &setup(wrong)),
     ]);
+    samples.extend(factor::more());
     samples
 }
 

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use super::{
-    Sample, account, check_mail, code, demo, error, link, logout, magic, magic_link, password, sample, session, setup,
-    shell, wrong_host,
+    Sample, account, check_mail, code, demo, error, factor, link, logout, magic, magic_link, password, sample, session,
+    setup, shell, wrong_host,
 };
 use crate::http::page::{
     AccountPage, Action, CheckMailPage, CodeForm, CodePage, CurlLine, DemoPage, DemoToken, DevMailPage, DevPeoplePage,
@@ -83,7 +83,8 @@ pub fn hostile() -> Vec<Sample> {
         sessions: vec![SessionRow { id: evil(), ip: Some(evil()), ..session("", PAYLOAD, 0, false) }],
         ..account()
     };
-    vec![
+    let mut samples = factor::hostile(PAYLOAD);
+    samples.extend(vec![
         sample(
             "login",
             &LoginPage {
@@ -181,5 +182,6 @@ pub fn hostile() -> Vec<Sample> {
             },
         ),
         sample("wrong-host", &WrongHostPage { shell: shell(), asked: evil(), ..wrong_host() }),
-    ]
+    ]);
+    samples
 }
