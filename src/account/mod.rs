@@ -3,8 +3,11 @@
 mod abuse;
 pub mod addresses;
 pub mod api_keys;
+mod credentials;
+mod ending;
 mod erasing;
 pub mod factors;
+mod failed;
 pub mod inviting;
 mod linking;
 mod notices;
@@ -28,7 +31,9 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 
 pub use api_keys::is_usable;
+pub use credentials::ResetLink;
 pub use factors::{Enrolled, Second};
+pub use failed::Failed;
 pub use linking::{Arrival, Outcome};
 pub use passkeys::{Added, NewPasskey};
 pub use password::Hasher;

@@ -8,6 +8,7 @@ mod factor;
 mod frame;
 mod login;
 mod people;
+mod password;
 mod show;
 mod signup;
 
@@ -38,6 +39,7 @@ pub use people::{
 };
 pub use show::{Field, Hidden, Href, Moment, Notice, ServiceLink, icon};
 pub use signup::{InvitePage, SignUpConfirmPage, SignUpErrors, SignUpForm, SignUpPage, SignUpSentPage};
+pub use password::{ForgotPage, NewPasswordForm, PasswordPage, ResetPage};
 
 /// What all pages of one server have in common.
 #[derive(Debug, Clone)]

@@ -8,6 +8,7 @@ mod overview;
 pub mod passkeys;
 mod privacy;
 mod profile;
+mod password;
 pub mod security;
 pub mod totp;
 
@@ -48,6 +49,7 @@ const LEFT_FOR: Duration = Duration::minutes(10);
 pub fn router() -> Router<Running> {
     Router::new()
         .merge(activity::router())
+        .merge(password::router())
         .route("/", get(home))
         .route("/account", get(account))
         .route("/account/sessions/end", post(end_session))
