@@ -263,7 +263,9 @@ async fn lacks_factor(
     memory: &Memory,
     user: &User,
 ) -> Result<Option<String>, Error> {
-    if memory.proven || !site.app.accounts.factors(user).await?.any() {
+    let factors = site.app.accounts.factors(user).await?;
+    let has_one = factors.totp || (factors.passkeys > 0 && site.app.settings.login.passkey.enabled);
+    if memory.proven || !has_one {
         return Ok(None);
     }
     let proof = Proof::of(METHOD, Amr::Mail);

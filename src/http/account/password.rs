@@ -61,7 +61,7 @@ async fn show(
     let address = user.email.as_ref().map(|address| address.email.to_string());
     let alone = site.app.is_only_factor(Some(user)).await?;
     let page = PasswordPage {
-        frame: Frame::new(&site.shell, Tab::Overview),
+        frame: Frame::new(&site.shell, Tab::Security),
         shell: Arc::clone(&site.shell),
         notice,
         username: address.or_else(|| user.username.clone()).unwrap_or_default(),

@@ -5,6 +5,7 @@ use std::future::IntoFuture as _;
 use time::Duration;
 
 use super::people::{OTHER, SECRET, add, events, give_totp, types, with_password};
+use crate::it::login::with_app;
 use crate::it::stage::{Browser, Stage};
 
 /// Asks for a link; stays with the first answer.
@@ -320,6 +321,63 @@ async fn where_there_is_a_second_factor_it_is_asked_for_first() {
     let hasher = stage.app.accounts.hasher();
     let hash = stage.app.store().password_hash(ada.id).await.unwrap();
     assert_eq!(hasher.check(OTHER, hash.as_deref()).await.unwrap(), crate::account::password::Checked::Wrong);
+}
+
+#[tokio::test]
+async fn with_the_second_factor_the_password_is_set_and_still_nobody_is_signed_in() {
+    for by_recovery in [false, true] {
+        let stage = Stage::open().await;
+        let (user, phone, codes) = with_app(&stage, "ada").await;
+        asks(&stage, "ada@example.org").await;
+        let mut ada = opens(&stage, &link(&stage, "ada@example.org").await).await;
+        assert_eq!(ada.at, "/login/second-factor");
+        assert_eq!(ada.fill_in("#code", "000000").press_only("#second-submit").await.status(), 401);
+        let code = if by_recovery { codes[0].clone() } else { phone.code(stage.now()) };
+
+        ada.fill_in("#code", &code).press("#second-submit").await;
+        assert_eq!(ada.at, "/login/reset", "{}", ada.body());
+        assert!(ada.session_cookie().is_none());
+        ada.fill_in("#password", OTHER).press("#reset-submit").await;
+
+        assert_eq!(ada.at, "/login?news=password-set");
+        assert!(ada.session_cookie().is_none());
+        assert!(stage.app.accounts.factors(&user).await.unwrap().totp, "the factor stays");
+        let mut again = stage.browser();
+        assert_eq!(types(&mut again, "ada", OTHER).await, 303);
+        assert_eq!(again.last.location(), "/login/second-factor");
+    }
+}
+
+#[tokio::test]
+async fn a_second_factor_without_a_link_that_counts_leads_nowhere() {
+    let stage = Stage::open().await;
+    let (_, phone, _) = with_app(&stage, "ada").await;
+    asks(&stage, "ada@example.org").await;
+    let mut ada = opens(&stage, &link(&stage, "ada@example.org").await).await;
+    asks(&stage, "ada@example.org").await;
+
+    ada.fill_in("#code", &phone.code(stage.now())).press_only("#second-submit").await;
+
+    assert_eq!(ada.status(), 410, "a newer one was sent");
+    assert!(ada.session_cookie().is_none());
+    assert_eq!(ada.open("/account").await.at, "/login");
+}
+
+#[tokio::test]
+async fn the_keys_of_the_account_end_too() {
+    let stage = Stage::open().await;
+    let user = with_password(&stage, "ada").await;
+    let owner = crate::store::api_keys::Owner::User(user.id);
+    crate::it::api_keys::add(&stage, &owner, &["authorize"]).await;
+    let live = async || stage.app.store().api_keys_of(&owner).await.unwrap().len();
+    assert_eq!(live().await, 1);
+    asks(&stage, "ada@example.org").await;
+    let mut ada = opens(&stage, &link(&stage, "ada@example.org").await).await;
+
+    ada.fill_in("#password", OTHER).press("#reset-submit").await;
+
+    assert_eq!(live().await, 0);
+    assert!(events(&stage).await.contains(&"apikey.revoked".to_owned()));
 }
 
 #[tokio::test]
