@@ -234,8 +234,10 @@ impl Accounts {
             return Ok(None);
         }
         if let Checked::Outdated(hash) = checked {
-            users::set_password_hash(self.store.write(), user.id, &hash, self.store.now()).await?;
+            let stored = stored.unwrap_or_default();
+            users::renew_password_hash(self.store.write(), user.id, &stored, &hash).await?;
         }
+        self.end_reset(user.id).await?;
         Ok(Some(user))
     }
 

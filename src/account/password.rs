@@ -1,15 +1,18 @@
 //! Passwords: argon2id, a bounded number at once, the same work whether or not the account exists.
 
+mod stored;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use argon2::password_hash::phc::PasswordHash;
-use argon2::{Algorithm, Argon2, Params, PasswordHasher as _, PasswordVerifier as _, Version};
+use argon2::{Algorithm, Argon2, Params, PasswordHasher as _, Version};
 use tokio::sync::Semaphore;
-use unicode_normalization::UnicodeNormalization;
 
 use super::AccountError;
 use crate::config::settings;
+use crate::domain::password::{self, About, Judgement, Problem, Rule, normal};
+use stored::Stored;
 
 /// How long a password waits for its turn.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -19,8 +22,10 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub struct Hasher {
     turns: Arc<Semaphore>,
     argon2: Argon2<'static>,
-    min_length: usize,
-    max_length: usize,
+    /// For a password beside a second factor.
+    rule: Rule,
+    /// For a password that is the only factor.
+    rule_alone: Rule,
     /// The hash of a password nobody has: checked where there is no account, so that the answer takes as long.
     nobody: Arc<str>,
 }
@@ -36,17 +41,6 @@ pub enum Checked {
     Outdated(String),
 }
 
-/// Why a text cannot become a password.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Unfit {
-    /// Fewer code points than asked for.
-    #[error("A password has at least {0} characters.")]
-    TooShort(usize),
-    /// More than are hashed.
-    #[error("A password has at most {0} characters.")]
-    TooLong(usize),
-}
-
 impl Hasher {
     /// A hasher with the parameters of the file.
     pub fn new(settings: &settings::Password) -> Self {
@@ -58,27 +52,40 @@ impl Hasher {
         Self {
             turns: Arc::new(Semaphore::new(settings.max_parallel_hashes)),
             argon2,
-            min_length: settings.min_length,
-            max_length: settings.max_length,
+            rule: Rule { least: settings.min_length, most: settings.max_length, strength: settings.min_strength },
+            rule_alone: Rule {
+                least: settings.min_length_alone,
+                most: settings.max_length,
+                strength: settings.min_strength,
+            },
             nobody: nobody.into(),
         }
     }
 
-    /// Whether the text may become a password.
-    pub fn fits(&self, password: &str) -> Result<(), Unfit> {
-        let length = normal(password).chars().count();
-        if length < self.min_length {
-            return Err(Unfit::TooShort(self.min_length));
-        }
-        if length > self.max_length {
-            return Err(Unfit::TooLong(self.max_length));
-        }
-        Ok(())
+    /// The rule for a new password; `alone`: there is no second factor beside it.
+    pub fn rule(&self, alone: bool) -> Rule {
+        if alone { self.rule_alone } else { self.rule }
     }
 
-    /// Whether a stored hash is of a kind that can be checked.
+    /// Whether it has the length of a password; what else speaks against it, [`Self::judge`] says.
+    #[allow(dead_code, reason = "for forms that ask for more elsewhere")]
+    pub fn fits(&self, wish: &str) -> Result<(), Problem> {
+        match normal(wish).chars().count() {
+            length if length < self.rule_alone.least => Err(Problem::TooShort(self.rule_alone.least)),
+            length if length > self.rule.most => Err(Problem::TooLong(self.rule.most)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the text may become a password of somebody about whom this is known; everything that is wrong with it at once.
+    pub async fn judge(&self, wish: &str, alone: bool, about: About) -> Result<Judgement, AccountError> {
+        let (wish, rule) = (wish.to_owned(), self.rule(alone));
+        self.in_turn(move || password::judge(&wish, rule, &about)).await
+    }
+
+    /// Whether a hash that another program made can be checked here.
     pub fn recognises(&self, hash: &str) -> bool {
-        PasswordHash::new(hash).is_ok_and(|hash| hash.algorithm.as_str().starts_with("argon2"))
+        Stored::read(hash, self.argon2.params()).is_some()
     }
 
     /// The PHC string to store.
@@ -87,24 +94,23 @@ impl Hasher {
         self.in_turn(move || hash_with(&argon2, &password)).await
     }
 
-    /// Checks a password; `None` as the stored hash does the same work and says `Wrong`.
+    /// Checks a password; where there is no hash, or none that is known here, it does the same work and says `Wrong`.
     pub async fn check(&self, password: &str, stored: Option<&str>) -> Result<Checked, AccountError> {
-        let password = normal(password);
-        if password.chars().count() > self.max_length {
+        if normal(password).chars().count() > self.rule.most {
             return Ok(Checked::Wrong);
         }
-        let known = stored.is_some();
-        let stored = stored.unwrap_or(&self.nobody).to_owned();
-        let argon2 = self.argon2.clone();
+        let stored = stored.map_or_else(String::new, str::to_owned);
+        let (argon2, nobody, password) = (self.argon2.clone(), self.nobody.clone(), password.to_owned());
         self.in_turn(move || {
-            let Ok(hash) = PasswordHash::new(&stored) else { return Checked::Wrong };
-            let right = argon2.verify_password(password.as_bytes(), &hash).is_ok();
-            if !(right && known) {
+            let own = argon2.params();
+            let Some(hash) = Stored::read(&stored, own) else {
+                let _same_work = Stored::read(&nobody, own).map(|hash| is_either(&hash, &password));
                 return Checked::Wrong;
-            }
-            match Params::try_from(&hash) {
-                Ok(params) if is_as_strong(&params, argon2.params()) => Checked::Right,
-                _ => Checked::Outdated(hash_with(&argon2, &password)),
+            };
+            match is_either(&hash, &password) {
+                false => Checked::Wrong,
+                true if hash.is_as_strong(own) => Checked::Right,
+                true => Checked::Outdated(hash_with(&argon2, &normal(&password))),
             }
         })
         .await
@@ -123,13 +129,10 @@ impl Hasher {
     }
 }
 
-fn is_as_strong(have: &Params, want: &Params) -> bool {
-    have.m_cost() >= want.m_cost() && have.t_cost() >= want.t_cost() && have.p_cost() == want.p_cost()
-}
-
-/// Composed and decomposed spellings of a password are the same password (NIST SP 800-63B-4 §3.1.1.2).
-fn normal(password: &str) -> String {
-    password.nfkc().collect()
+/// Whether the password is the one in its normal form, or as it was typed: programs that hashes are imported from did not normalise.
+fn is_either(hash: &Stored, password: &str) -> bool {
+    let normal = normal(password);
+    hash.is_of(normal.as_bytes()) || (normal != password && hash.is_of(password.as_bytes()))
 }
 
 fn hash_with(argon2: &Argon2<'_>, password: &str) -> String {

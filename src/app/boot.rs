@@ -133,6 +133,7 @@ async fn house(settings: &Settings, world: World) -> Result<House, BootError> {
         shown: Arc::default(),
         guesses: Arc::default(),
         parcels: Arc::new(Notify::new()),
+        net: world.net,
     })
 }
 

@@ -8,7 +8,9 @@ mod gate;
 pub mod guesses;
 mod inviting;
 mod issue;
+mod letters;
 mod notices;
+mod passwords;
 mod post;
 mod tokens;
 
@@ -68,6 +70,8 @@ pub struct House {
     pub parcels: Arc<Notify>,
     /// How long sessions live.
     pub lifetimes: Arc<ArcSwap<Lifetimes>>,
+    /// The way out.
+    pub net: Net,
     /// Whether an administrator was seen: from then on nobody has to look.
     pub admin_seen: Arc<AtomicBool>,
     /// Clients that are shut out.

@@ -7,6 +7,7 @@ mod config;
 mod counter;
 mod desk;
 mod error;
+mod hash_secret;
 mod healthcheck;
 mod import;
 mod key;
@@ -96,6 +97,9 @@ enum Command {
     /// Asks the running server whether it is ready; for containers.
     #[command(after_help = "Example:\n  countersign healthcheck || echo 'it is not'")]
     Healthcheck(healthcheck::Options),
+    /// Prints the hash of a password, read from standard input, as it is kept here.
+    #[command(after_help = "Example:\n  countersign hash-secret < secret")]
+    HashSecret,
     /// Prints what a shell needs to complete commands.
     #[command(
         after_help = "Example:\n  countersign completions bash > ~/.local/share/bash-completion/completions/countersign"
@@ -202,6 +206,7 @@ pub async fn perform(cli: Cli, desk: &mut Desk) -> Result<(), Failure> {
         Command::Error(options) => error::run(options, desk).await,
         Command::Migrate(command) => migrate::run(&command, desk).await,
         Command::Healthcheck(options) => healthcheck::run(options, desk).await,
+        Command::HashSecret => hash_secret::run(desk).await,
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "countersign", &mut desk.out);
             Ok(())

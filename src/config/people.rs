@@ -14,6 +14,11 @@ use super::settings::{
 };
 use crate::domain::username::Scripts;
 
+/// The least length of a password beside a second factor, unless the file says otherwise.
+const MIN_LENGTH: usize = 10;
+/// The least length of a password that is the only factor, unless the file says otherwise (NIST SP 800-63B-4 §3.1.1.2).
+const MIN_LENGTH_ALONE: usize = 15;
+
 /// The section `[mail]`.
 pub fn mail(loader: &mut Loader, is_dev: bool) -> MailSettings {
     let (raw, section) = loader.read::<raw::Mail>("mail");
@@ -171,20 +176,34 @@ fn is_domain(text: &str) -> bool {
     plain && text.contains('.') && text.split('.').all(|label| !label.is_empty()) && idna::domain_to_ascii(text).is_ok()
 }
 
+/// Where leaked passwords are looked up: an address that the rest of a path can be put behind.
+fn breach_url(text: &str) -> Option<Url> {
+    let url = Url::parse(text).ok()?;
+    let plain = url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
+    (plain && matches!(url.scheme(), "http" | "https") && text.ends_with('/')).then_some(url)
+}
+
 fn password(loader: &mut Loader) -> Password {
     let (raw, section) = loader.read::<raw::Password>("login.password");
-    if raw.min_length > raw.max_length {
+    if raw.min_length.is_some_and(|least| least > raw.max_length) {
         let message = "`min_length` is more than `max_length`".to_owned();
         loader.wrong(section.mistake_at("min_length", "CS-C053", message));
     }
+    let breach_url = breach_url(&raw.breach_url).unwrap_or_else(|| {
+        let message = format!("`{}` is not an address that ends with `/`", raw.breach_url);
+        loader.wrong(section.mistake_at("breach_url", "CS-C053", message));
+        Url::parse(&raw::Password::default().breach_url).expect("a literal https URL")
+    });
     let memory = u32::try_from(raw.argon2_memory.0 / 1024).unwrap_or(u32::MAX);
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     Password {
         enabled: raw.enabled,
-        min_length: raw.min_length,
+        min_length: raw.min_length.unwrap_or(MIN_LENGTH),
+        min_length_alone: raw.min_length.unwrap_or(MIN_LENGTH_ALONE),
         max_length: raw.max_length,
         min_strength: raw.min_strength,
         breach_check: raw.breach_check,
+        breach_url,
         reset_ttl: raw.reset_ttl.0,
         argon2_memory_kib: memory,
         argon2_iterations: raw.argon2_iterations,

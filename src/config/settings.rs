@@ -217,12 +217,16 @@ pub enum Disposable {
 #[derive(Debug, Clone)]
 pub struct Password {
     pub enabled: bool,
-    /// In code points.
+    /// In code points, beside a second factor.
     pub min_length: usize,
+    /// In code points, of a password that is the only factor.
+    pub min_length_alone: usize,
     pub max_length: usize,
     /// The least zxcvbn score, 0 to 4.
     pub min_strength: u8,
     pub breach_check: BreachCheck,
+    /// The first five digits of the SHA-1 are put behind it.
+    pub breach_url: Url,
     pub reset_ttl: Duration,
     /// In KiB, as argon2 counts.
     pub argon2_memory_kib: u32,

@@ -10,6 +10,8 @@ pub mod identity;
 pub mod linking;
 pub mod lookalike;
 pub mod merge_patch;
+pub mod password;
+pub mod pause;
 pub mod permission;
 pub mod proof;
 pub mod return_to;

@@ -4,6 +4,7 @@ mod answers;
 mod cors;
 mod exchange;
 mod noted;
+mod password;
 mod token;
 
 use std::convert::Infallible;
@@ -43,7 +44,18 @@ pub use token::{credentials, proves};
 
 /// What this area says of itself.
 #[derive(utoipa::OpenApi)]
-#[openapi(paths(check, authorize, update, public_key, resolve, get_profile, token::token, exchange::exchange, logout))]
+#[openapi(paths(
+    check,
+    authorize,
+    update,
+    public_key,
+    resolve,
+    get_profile,
+    token::token,
+    exchange::exchange,
+    password::validate,
+    logout
+))]
 pub struct Description;
 
 /// The routes of this area.
@@ -59,6 +71,7 @@ pub fn router(running: &Running, session: SessionManagerLayer<Sessions>) -> Rout
         .route("/auth/get_profile", get(get_profile))
         .route("/auth/token", post(token::token))
         .route("/auth/exchange", post(exchange::exchange))
+        .route("/auth/password/validate", post(password::validate))
         // Said here, so that the layer hears preflights, too: a fallback that is set from outside would replace it.
         .method_not_allowed_fallback(async || Error::new(Code::MethodNotAllowed))
         .layer(cors::Layer(running.clone()))

@@ -8,7 +8,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::error::{Code, Error};
-use super::limit::{Limit, count_all, forgive_all};
+use super::guess::Guess;
+use super::limit::Limit;
 use super::login::PASSWORD;
 use super::site::Site;
 use crate::account::{AccountError, Need};
@@ -42,22 +43,21 @@ pub async fn prove(site: &Site, said: Said<'_>) -> Result<(User, Proof), Error> 
         return Err(Error::new(Code::AccessDenied).detail("Passwords are not accepted here."));
     }
     let account = site.app.accounts.called(name).await?;
-    let counted = account.as_ref().map_or_else(|| name.to_owned(), |user| user.id.to_string());
-    let limits = limits(site, ip, service, &counted);
-    count_all(site, ip, &limits).await?;
-    match site.app.accounts.arrive_by_password(account, password).await {
+    let guess = Guess::begin_from(site, (ip, place(site, ip, service)), account.as_ref(), name).await?;
+    match site.app.accounts.arrive_by_password(account.clone(), password).await {
         Ok(Some(user)) => {
             let proof = second(site, &user, Proof::of(PASSWORD, Amr::Pwd), otp, service).await?;
-            forgive_all(site, ip, &limits).await?;
+            guess.was_right(site).await?;
             Ok((user, proof))
         }
         Ok(None) => {
+            guess.was_wrong(site, by, account.as_ref()).await?;
             tracing::info!(service.id = %service.id, reference = by.reference, "a password was refused");
             Err(Code::CredentialsRefused.into())
         }
         Err(error) => {
             if matches!(error, AccountError::Busy) {
-                forgive_all(site, ip, &limits).await?;
+                guess.was_not_tried(site).await?;
             }
             Err(error.into())
         }
@@ -65,13 +65,12 @@ pub async fn prove(site: &Site, said: Said<'_>) -> Result<(User, Proof), Error> 
 }
 
 /// The same counts as on the login page; where nobody says where the person is, the service is counted instead.
-fn limits(site: &Site, ip: Option<IpAddr>, service: &Service, name: &str) -> [Limit; 2] {
-    let rates = &site.app.settings.rate_limit;
-    let place = match ip {
-        Some(_) => Limit::of_client("login", ip, rates.login_ip),
-        None => Limit::of_name("login-service", &service.id, rates.login_ip),
-    };
-    [place, Limit::of_name("login", name, rates.login_account)]
+fn place(site: &Site, ip: Option<IpAddr>, service: &Service) -> Limit {
+    let rate = site.app.settings.rate_limit.login_ip;
+    match ip {
+        Some(_) => Limit::of_client("login", ip, rate),
+        None => Limit::of_name("login-service", &service.id, rate),
+    }
 }
 
 /// Adds the second factor where one is needed.

@@ -130,6 +130,8 @@ codes! {
     LastWayIn = CONFLICT, "last-way-in", "CS-H050", "This is the last way into the account";
     /// What the authenticator said is not what was asked for.
     PasskeyRefused = BAD_REQUEST, "passkey-refused", "CS-H051", "The passkey was refused";
+    /// The link to another password was used, is late, or a newer one was mailed.
+    ResetGone = GONE, "reset-gone", "CS-H030", "This link to a new password is over";
     /// Our fault.
     Internal = INTERNAL_SERVER_ERROR, "internal", "CS-H099", "Something went wrong on our side";
 }

@@ -38,7 +38,7 @@ fn page(site: &Site, view: &ErrorView) -> Response {
         title: if title.is_empty() { view.title.to_owned() } else { title.to_owned() },
         what,
         again_at: None,
-        actions: vec![Action::new(next_step(view.code), site.path("/login"))],
+        actions: vec![Action::new(next_step(view.code), site.path(next_place(view.code)))],
         reference: view.reference.clone(),
         at,
         details: vec![("Code", format!("{} {}", view.code.number(), view.code.slug()))],
@@ -66,8 +66,14 @@ fn next_step(code: Code) -> &'static str {
     match code {
         Code::LoginStale | Code::Csrf | Code::CodeSpent => "Start again",
         Code::ProviderRefused | Code::ProviderUnreachable | Code::ProviderUntrusted => "Use another way to sign in",
+        Code::ResetGone => "Ask for a new link",
         _ => "Go to the sign-in page",
     }
+}
+
+/// Where the button leads.
+fn next_place(code: Code) -> &'static str {
+    if code == Code::ResetGone { "/login/forgot" } else { "/login" }
 }
 
 /// What happened, in the words of people: a title and a sentence. An empty title is the table's.
@@ -132,6 +138,10 @@ fn words(code: Code) -> (&'static str, &'static str) {
         Code::MailedLinkOver => (
             "This link is over",
             "It was used, is too old, or a newer one was sent. Nothing is lost: ask for another one.",
+        ),
+        Code::ResetGone => (
+            "This link is over",
+            "It was used, is too old, or a newer one was sent. Your password is as it was; ask for a new link if you need one.",
         ),
         Code::AccessDenied => ("You have no access", "Your account may not be used here."),
         Code::Internal => (

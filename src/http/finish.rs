@@ -11,6 +11,7 @@ use super::account::LEFT;
 use super::browser::Browser;
 use super::error::{Code, Error};
 use super::known;
+use super::reset;
 use super::site::Site;
 use super::sudo;
 use crate::account::{AccountError, Need};
@@ -132,6 +133,9 @@ pub async fn complete(
     proof: Proof,
     next: Option<Next>,
 ) -> Result<Response, Error> {
+    if proof.method == reset::METHOD {
+        return reset::proven(site, browser, user, &proof).await;
+    }
     let by = browser.by(Actor::User(user.id));
     let connected = link_waiting(site, &mut browser, user).await?;
     let confirmed = sudo::confirmed(site, &mut browser, user.id).await?;

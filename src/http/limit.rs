@@ -32,6 +32,11 @@ impl Limit {
         Self { key: format!("{what}:name:{}", sha256_hex(name.trim().to_lowercase().as_bytes())), rate }
     }
 
+    /// The row it is counted in.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
     /// Counts one attempt.
     ///
     /// # Errors

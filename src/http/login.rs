@@ -15,15 +15,17 @@ use super::error::{Code, Error};
 use super::federated::Target;
 use super::fields::{Form, Query};
 use super::finish::{finish, see_other, wait_for_factor, waiting, way_back};
-use super::limit::{Limit, count_all, forgive_all};
+use super::guess::Guess;
 use super::page::{
     Hidden, Href, LinkAccountsPage, LoginButton, LoginPage, MagicLinkForm, Methods, Notice, Page, PasskeyForm,
     PasswordForm, ServiceLink, Signal,
 };
+use super::reset::resets;
 use super::site::{Running, Site};
 use super::sudo::gate;
 use crate::account::{AccountError, Need};
 use crate::config::settings::{MailTransport, Signup};
+use crate::domain::audit::Actor;
 use crate::domain::id::UserId;
 use crate::domain::proof::{Amr, Proof};
 use crate::login::{Next, magic_link, passkey};
@@ -43,13 +45,25 @@ pub fn router() -> Router<Running> {
         .route("/login/link-accounts", get(link_accounts))
 }
 
-async fn page(site: Site, browser: Browser, Query(target): Query<Target>) -> Result<Response, Error> {
+#[derive(Deserialize)]
+struct News {
+    news: Option<String>,
+}
+
+async fn page(
+    site: Site,
+    browser: Browser,
+    Query(target): Query<Target>,
+    Query(News { news }): Query<News>,
+) -> Result<Response, Error> {
     let next = target.parse(&site)?;
     let visitor = browser.visitor().await?;
     if let Some(live) = visitor.filter(|live| site.app.is_good_for(live, next.as_ref())) {
         return on(&site, browser, &live, next).await;
     }
-    show(&site, browser, next.as_ref(), StatusCode::OK, Typed::default()).await
+    let notice = (news.as_deref() == Some("password-set"))
+        .then(|| Notice::success("Your new password is set. Sign in with it."));
+    show(&site, browser, next.as_ref(), StatusCode::OK, Typed { notice, ..Typed::default() }).await
 }
 
 /// Somebody who is signed in goes on, if the service asks for nothing more.
@@ -77,6 +91,8 @@ pub struct Typed {
     pub passkey_error: Option<String>,
     /// The id of a passkey that nobody has.
     pub unknown_passkey: Option<String>,
+    /// What is said first.
+    pub notice: Option<Notice>,
 }
 
 /// The login page.
@@ -87,7 +103,7 @@ pub async fn show(
     status: StatusCode,
     typed: Typed,
 ) -> Result<Response, Error> {
-    let notice = None::<Notice>;
+    let notice = typed.notice.clone();
     let page = LoginPage {
         shell: Arc::clone(&site.shell),
         service: service_link(site, next),
@@ -127,7 +143,7 @@ pub fn methods(site: &Site, browser: &Browser, next: Option<&Next>, typed: Typed
         hidden: hidden(),
         email: typed.email.clone(),
         error: typed.password_error,
-        forgot: None,
+        forgot: resets(site).then(|| Href::from(site.path("/login/forgot"))),
     });
     let magic_link = (sends_links(site) && offered(magic_link::METHOD)).then(|| MagicLinkForm {
         action: Href::from(site.path("/login/check-mail")),
@@ -211,22 +227,20 @@ async fn password(
     if !site.app.settings.login.password.enabled || !site.app.may_use(PASSWORD, next.as_ref()) {
         return Err(Error::new(Code::AccessDenied).detail("Signing in with a password is switched off here."));
     }
-    let rates = &site.app.settings.rate_limit;
-    // One account is one count, whether it is called by its address or its username.
     let account = site.app.accounts.called(&fields.email).await?;
-    let name = account.as_ref().map_or_else(|| fields.email.clone(), |user| user.id.to_string());
-    let ip = browser.ip();
-    let limits = [Limit::of_client("login", ip, rates.login_ip), Limit::of_name("login", &name, rates.login_account)];
-    count_all(&site, ip, &limits).await?;
-    match site.app.accounts.arrive_by_password(account, &fields.password).await {
+    let guess = Guess::begin(&site, browser.ip(), account.as_ref(), &fields.email).await?;
+    match site.app.accounts.arrive_by_password(account.clone(), &fields.password).await {
         Ok(Some(user)) => {
-            forgive_all(&site, ip, &limits).await?;
+            guess.was_right(&site).await?;
             finish(&site, browser, &user, Proof::of(PASSWORD, Amr::Pwd), next).await
         }
-        Ok(None) => refused(&site, browser, next.as_ref(), fields.email).await,
+        Ok(None) => {
+            guess.was_wrong(&site, &browser.by(Actor::Anonymous), account.as_ref()).await?;
+            refused(&site, browser, next.as_ref(), fields.email).await
+        }
         Err(error) => {
             if matches!(error, AccountError::Busy) {
-                forgive_all(&site, ip, &limits).await?;
+                guess.was_not_tried(&site).await?;
             }
             Err(error.into())
         }

@@ -259,6 +259,9 @@ async fn arrive(site: &Site, mut browser: Browser, attempt: Attempt, memory: &Me
         return Err(Code::LoginStale.into());
     }
     browser.drop_attempt(&attempt);
+    if site.app.accounts.is_older_than_password(&memory.email, memory.asked_at).await? {
+        return Err(Code::LoginStale.into());
+    }
     let by = browser.by(Actor::Anonymous);
     let way = Way { method: METHOD, service: attempt.next.as_ref().map(|next| next.service.as_str()), by: &by };
     let user = match site.app.accounts.arrive_by_mail(&memory.email, way).await {

@@ -16,6 +16,7 @@ pub mod failure;
 pub mod federated;
 pub mod fields;
 pub mod finish;
+pub mod guess;
 pub mod invite;
 pub mod key_refresh;
 pub mod known;
@@ -27,6 +28,7 @@ pub mod openapi;
 pub mod origin;
 pub mod page;
 pub mod passkey;
+pub mod reset;
 pub mod second_factor;
 pub mod server;
 pub mod service_caller;
@@ -61,6 +63,7 @@ pub fn router(running: &Running, sessions: Sessions, readiness: Readiness) -> Ro
     let mut pages = Router::new()
         .merge(account::router())
         .merge(login::router())
+        .merge(reset::router())
         .merge(magic_link::router())
         .merge(federated::router())
         .merge(invite::router())

@@ -7,6 +7,7 @@ mod end;
 mod factor;
 mod frame;
 mod login;
+mod password;
 mod people;
 mod show;
 mod signup;
@@ -33,6 +34,7 @@ pub use login::{
     CheckMailPage, CodeForm, CodePage, LinkAccountsPage, LoginButton, LoginPage, MagicLinkForm, MagicLinkPage, Methods,
     OtherBrowser, PasswordForm, ResendForm,
 };
+pub use password::{ForgotPage, NewPasswordForm, PasswordPage, ResetPage};
 pub use people::{
     AddressRow, AddressesPage, KeepPage, LeavePage, PrivacyPage, ProfilePage, StepPage, UsernameForm, VerifyPage,
 };

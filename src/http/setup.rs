@@ -19,9 +19,11 @@ use super::page::{Hidden, Href, Moment, Page, SetupErrors, SetupPage};
 use super::site::{Running, Site};
 use crate::account::AccountError;
 use crate::app::ADMIN;
+use crate::config::settings::MfaRule;
 use crate::domain::audit::Actor;
 use crate::domain::email::Email;
 use crate::domain::identity::display_name;
+use crate::domain::password::{About, Judgement, Known};
 use crate::domain::proof::{Amr, Proof};
 use crate::domain::user::Username;
 use crate::login::Attempt;
@@ -59,8 +61,9 @@ async fn create(
     if email.is_err() {
         errors.email = Some("This is not an e-mail address. It looks like name@example.org.".into());
     }
-    if let Err(unfit) = site.app.accounts.hasher().fits(&fields.password) {
-        errors.password = Some(unfit.to_string());
+    let judged = judge(&site, &fields, email.as_ref().ok()).await?;
+    if !judged.is_good() {
+        errors.password = Some(judged.explained());
     }
     let (Ok(email), None) = (email, &errors.password) else {
         return Ok(show(&site, browser, &token, &attempt, fields, errors));
@@ -88,6 +91,19 @@ async fn create(
     finish(&site, browser, &user, Proof::of(PASSWORD, Amr::Pwd), None).await
 }
 
+/// An administrator who will have a second factor may have a shorter password.
+fn is_only_factor(site: &Site) -> bool {
+    site.app.settings.login.mfa.require == MfaRule::Never
+}
+
+async fn judge(site: &Site, fields: &Fields, email: Option<&Email>) -> Result<Judgement, Error> {
+    let mut about = About::default().with(Known::Name, &fields.name);
+    if let Some(email) = email {
+        about = about.with_email(email);
+    }
+    Ok(site.app.judge_password(&fields.password, is_only_factor(site), about).await?)
+}
+
 fn show(site: &Site, browser: Browser, token: &str, attempt: &Attempt, typed: Fields, errors: SetupErrors) -> Response {
     let wrong = !errors.list().is_empty();
     let page = SetupPage {
@@ -96,7 +112,7 @@ fn show(site: &Site, browser: Browser, token: &str, attempt: &Attempt, typed: Fi
         hidden: vec![Hidden::new("csrf", browser.csrf())],
         email: typed.email,
         name: typed.name,
-        min_length: site.app.settings.login.password.min_length,
+        min_length: site.app.least_characters(is_only_factor(site)),
         errors,
         valid_until: OffsetDateTime::from_unix_timestamp(attempt.expires_at).ok().map(Moment::from),
     };

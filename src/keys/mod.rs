@@ -19,7 +19,7 @@ pub use login::LoginKey;
 use pair::Pair;
 pub use pair::generate;
 use schedule::KeyTimes;
-pub use sealed::{Master, is_equal, random, random_token, sha256, sha256_hex};
+pub use sealed::{Master, is_equal, random, random_token, sha1_hex, sha256, sha256_hex};
 
 use crate::domain::service::Algorithm;
 

@@ -33,6 +33,12 @@ pub async fn drop(db: &impl ConnectionTrait, key: &str) -> Result<(), StoreError
     Ok(())
 }
 
+/// Nothing counts any more for keys that end with `:` and this.
+pub async fn drop_all_of(db: &impl ConnectionTrait, whose: &str) -> Result<(), StoreError> {
+    latest::Entity::delete_many().filter(latest::Column::Key.ends_with(format!(":{whose}"))).exec(db).await?;
+    Ok(())
+}
+
 /// Forgets what is past its time; returns how many rows went.
 pub async fn sweep(db: &impl ConnectionTrait, now: i64) -> Result<u64, StoreError> {
     Ok(latest::Entity::delete_many().filter(latest::Column::ExpiresAt.lt(now)).exec(db).await?.rows_affected)

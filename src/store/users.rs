@@ -398,6 +398,22 @@ pub async fn accept_terms(db: &impl ConnectionTrait, id: UserId, terms: &str) ->
     Ok(())
 }
 
+/// Puts a stronger hash of the same password in the place of a weaker one. Whoever sets another password meanwhile wins.
+pub async fn renew_password_hash(
+    db: &impl ConnectionTrait,
+    id: UserId,
+    old: &str,
+    new: &str,
+) -> Result<(), StoreError> {
+    password::Entity::update_many()
+        .col_expr(password::Column::Hash, Expr::value(new))
+        .filter(password::Column::UserId.eq(id.0))
+        .filter(password::Column::Hash.eq(old))
+        .exec(db)
+        .await?;
+    Ok(())
+}
+
 /// Sets what to call the user.
 pub async fn set_name(db: &impl ConnectionTrait, id: UserId, name: Option<&str>, now: i64) -> Result<(), StoreError> {
     user::Entity::update_many()

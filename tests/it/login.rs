@@ -130,7 +130,7 @@ async fn sets_up_app(stage: &Stage, browser: &mut Browser) -> (Phone, Vec<String
 }
 
 /// Somebody with a password and an app, signed in nowhere; the step of the app that was used is over.
-async fn with_app(stage: &Stage, name: &str) -> (User, Phone, Vec<String>) {
+pub async fn with_app(stage: &Stage, name: &str) -> (User, Phone, Vec<String>) {
     let (mut browser, user) = signed_in(stage, name).await;
     let (phone, codes) = sets_up_app(stage, &mut browser).await;
     stage.wait(Duration::minutes(1));

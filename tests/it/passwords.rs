@@ -1,18 +1,30 @@
 //! Passwords: what may be one, what is the same one, and what a check costs.
 
+mod breach;
+mod change;
+mod foreign;
+mod lock;
+mod people;
+mod reset;
+mod rule;
+mod validate;
+
 use std::time::{Duration, Instant};
 
 use crate::account::AccountError;
-use crate::account::password::{Checked, Hasher, Unfit};
+use crate::account::password::{Checked, Hasher};
 use crate::config::settings::{BreachCheck, Password};
+use crate::domain::password::{About, Problem};
 
 fn settings() -> Password {
     Password {
         enabled: true,
         min_length: 8,
+        min_length_alone: 15,
         max_length: 64,
-        min_strength: 0,
+        min_strength: 3,
         breach_check: BreachCheck::Off,
+        breach_url: "https://api.pwnedpasswords.com/range/".parse().unwrap(),
         reset_ttl: time::Duration::minutes(30),
         argon2_memory_kib: 8192,
         argon2_iterations: 1,
@@ -60,16 +72,21 @@ async fn nothing_is_cut_off() {
 }
 
 #[tokio::test]
-async fn lengths_are_counted_in_characters_on_both_sides() {
+async fn who_has_a_second_factor_may_have_a_shorter_password() {
     let hasher = Hasher::new(&settings());
+    let problems = async |wish: &str, alone| hasher.judge(wish, alone, About::default()).await.unwrap().problems;
 
-    assert_eq!(hasher.fits(&"\u{e4}".repeat(7)), Err(Unfit::TooShort(8)));
-    assert_eq!(hasher.fits(&"\u{e4}".repeat(8)), Ok(()));
-    assert_eq!(hasher.fits(&"a\u{308}".repeat(7)), Err(Unfit::TooShort(8)), "composed before it is counted");
-    assert_eq!(hasher.fits(&"\u{1f980}".repeat(64)), Ok(()));
-    assert_eq!(hasher.fits(&"\u{1f980}".repeat(65)), Err(Unfit::TooLong(64)));
+    assert_eq!(problems("xQ7-vLmR2p#wZk", true).await, [Problem::TooShort(15)]);
+    assert_eq!(problems("xQ7-vLmR2p#wZkT", true).await, []);
+    assert!(problems("xQ7-vLm", false).await.contains(&Problem::TooShort(8)));
+    assert!(!problems("xQ7-vLmR", false).await.contains(&Problem::TooShort(8)));
+}
 
+#[tokio::test]
+async fn what_is_longer_than_the_longest_is_not_even_hashed() {
+    let hasher = Hasher::new(&settings());
     let hash = hasher.hash(&"x".repeat(65)).await.unwrap();
+
     assert_eq!(hasher.check(&"x".repeat(65), Some(&hash)).await.unwrap(), Checked::Wrong);
 }
 

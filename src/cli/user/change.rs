@@ -13,6 +13,7 @@ use crate::domain::audit::By;
 use crate::domain::email::Email;
 use crate::domain::id::SessionId;
 use crate::domain::identity::display_name;
+use crate::domain::password::{About, Known};
 use crate::domain::user::Username;
 use crate::store::users::NewUser;
 
@@ -27,8 +28,9 @@ pub async fn add(app: &App, options: Add, desk: &mut Desk) -> Result<(), Failure
     if app.store().user_by_email(&email).await?.is_some() {
         return Err(taken(&email));
     }
-    let password = if options.password_stdin { Some(password(app, desk)?) } else { None };
     let name = options.name.as_deref().and_then(display_name);
+    let about = About::default().with_email(&email).with(Known::Name, name.as_deref().unwrap_or_default());
+    let password = if options.password_stdin { Some(password(app, about, desk).await?) } else { None };
     let new =
         NewUser { username, name, email: Some((email.clone(), !options.unverified)), roles, ..NewUser::default() };
     let user = match patiently("making the user", app.accounts.add(new, password.as_deref(), &By::command())).await {
@@ -66,13 +68,17 @@ fn known_roles(app: &App, roles: Vec<String>) -> Result<Vec<String>, Failure> {
     }
 }
 
-fn password(app: &App, desk: &mut Desk) -> Result<String, Failure> {
+async fn password(app: &App, about: About, desk: &mut Desk) -> Result<String, Failure> {
     if !app.settings.login.password.enabled {
         return Err(Failure::usage("nobody signs in with a password here: `login.password.enabled` is false"));
     }
     let password = desk.secret("Password")?;
-    app.accounts.hasher().fits(&password).map_err(|unfit| Failure::usage(unfit.to_string()))?;
-    Ok(password)
+    let judged = app.judge_password(&password, app.is_only_factor(None).await?, about).await?;
+    if judged.is_good() {
+        Ok(password)
+    } else {
+        Err(Failure::usage(format!("the password will not do. {}", judged.explained())))
+    }
 }
 
 /// Locks or unlocks.

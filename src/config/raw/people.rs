@@ -176,9 +176,9 @@ impl Default for Login {
 pub struct Password {
     /// Whether it is offered.
     pub enabled: bool,
-    /// In code points.
+    /// In code points; 15 unless given, and 10 beside a second factor.
     #[schemars(range(min = 8, max = 128))]
-    pub min_length: usize,
+    pub min_length: Option<usize>,
     /// In code points.
     #[schemars(range(min = 64, max = 1024))]
     pub max_length: usize,
@@ -187,6 +187,8 @@ pub struct Password {
     pub min_strength: u8,
     /// Whether new ones are looked up among those that leaked (only five digits of their hash leave).
     pub breach_check: BreachCheck,
+    /// Where they are looked up: the first five digits of the SHA-1 are put behind it.
+    pub breach_url: String,
     /// A mailed link to set a new one works this long.
     #[schemars(extend("x-min" = "5m", "x-max" = "24h"))]
     pub reset_ttl: Span,
@@ -208,10 +210,11 @@ impl Default for Password {
     fn default() -> Self {
         Self {
             enabled: true,
-            min_length: 10,
+            min_length: None,
             max_length: 256,
             min_strength: 3,
             breach_check: BreachCheck::default(),
+            breach_url: "https://api.pwnedpasswords.com/range/".into(),
             reset_ttl: minutes(30),
             argon2_memory: Size(19 << 20),
             argon2_iterations: 2,

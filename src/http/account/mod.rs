@@ -6,6 +6,7 @@ mod addresses;
 pub mod identities;
 mod overview;
 pub mod passkeys;
+mod password;
 mod privacy;
 mod profile;
 pub mod security;
@@ -48,6 +49,7 @@ const LEFT_FOR: Duration = Duration::minutes(10);
 pub fn router() -> Router<Running> {
     Router::new()
         .merge(activity::router())
+        .merge(password::router())
         .route("/", get(home))
         .route("/account", get(account))
         .route("/account/sessions/end", post(end_session))

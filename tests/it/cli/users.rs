@@ -80,8 +80,10 @@ async fn what_cannot_be_a_user_is_refused_with_the_reason() {
         ("--email b@example.com --username admin", "", 2, "may not be a username"),
         ("--email b@example.com --username ADA", "", 1, "somebody has the username `ADA` already"),
         ("--email ADA@example.com", "", 1, "somebody has an account with the address ada@example.com already"),
-        ("--email b@example.com --password-stdin", "123456789\n", 2, "at least 10 characters"),
-        ("--email b@example.com --password-stdin", "", 2, "at least 10 characters"),
+        ("--email b@example.com --password-stdin", "xQ7-vLmR2p#wZk\n", 2, "at least 15 characters"),
+        ("--email b@example.com --password-stdin", "", 2, "at least 15 characters"),
+        ("--email bernadette@example.com --password-stdin", "bernadette 1234\n", 2, "too close to your e-mail address"),
+        ("--email b@example.com --password-stdin", "aaaaaaaaaaaaaaaaa\n", 2, "attackers try first"),
         ("--email b@example.com --password secret", "", 2, "unexpected argument '--password'"),
         ("", "", 2, "--email"),
     ] {
@@ -89,7 +91,7 @@ async fn what_cannot_be_a_user_is_refused_with_the_reason() {
         assert_eq!((left.code, left.out.as_str()), (code, ""), "{line}");
         assert!(left.aside.contains(reason), "{line}: {}", left.aside);
     }
-    assert_eq!(stage.run_with("user add --email b@example.com --password-stdin", "1234567890").await.code, 0);
+    assert_eq!(stage.run_with("user add --email b@example.com --password-stdin", "xQ7-vLmR2p#wZkT").await.code, 0);
     assert_eq!(stage.run("user list --json").await.json().as_array().unwrap().len(), 2);
 
     stage.write("[login.password]\nenabled = false\n[mail]\ntransport = \"sink\"\n");
