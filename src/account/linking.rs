@@ -44,6 +44,17 @@ async fn holder(db: &Tx, identity: &Identity) -> Result<Option<User>, StoreError
 /// How often two arrivals of the same person may collide before it is a failure.
 pub(super) const TRIES: usize = 3;
 
+/// What is written down of somebody who proved who they are and does not come in; `None` where it is no refusal of theirs, or
+/// is written down where it is found.
+fn reason(error: &AccountError) -> Option<&'static str> {
+    match error {
+        AccountError::Locked => Some("locked"),
+        AccountError::SignupClosed => Some("signup-closed"),
+        AccountError::AddressRefused => Some("address-refused"),
+        _ => None,
+    }
+}
+
 impl Accounts {
     /// Signs in, makes, links or asks, as the rule says.
     pub async fn arrive(&self, arrival: Arrival<'_>) -> Result<Outcome, AccountError> {
@@ -52,7 +63,15 @@ impl Accounts {
             tries += 1;
             match self.try_arrive(arrival).await {
                 Err(AccountError::Store(error)) if error.is_conflict() && tries < TRIES => {}
-                other => return other,
+                Err(error) => {
+                    if let Some(reason) = reason(&error) {
+                        let known = users::by_identity(self.store.read(), &arrival.identity.subject).await?;
+                        let user = known.map(|user| user.id);
+                        self.login_failed(user, arrival.way.method, reason, arrival.way.by).await?;
+                    }
+                    return Err(error);
+                }
+                arrived => return arrived,
             }
         }
     }
@@ -144,7 +163,14 @@ impl Accounts {
             tries += 1;
             match self.try_arrive_by_mail(email, way).await {
                 Err(AccountError::Store(error)) if error.is_conflict() && tries < TRIES => {}
-                other => return other,
+                Err(error) => {
+                    if let Some(reason) = reason(&error) {
+                        let user = self.store.user_by_email(email).await?.map(|user| user.id);
+                        self.login_failed(user, way.method, reason, way.by).await?;
+                    }
+                    return Err(error);
+                }
+                arrived => return arrived,
             }
         }
     }

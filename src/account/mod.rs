@@ -8,6 +8,7 @@ pub mod factors;
 pub mod inviting;
 mod linking;
 pub mod passkeys;
+mod noting;
 pub mod password;
 pub mod recovery;
 mod second_factor;
@@ -201,6 +202,9 @@ impl Accounts {
             users::set_password_hash(&db, user.id, &hash, now).await?;
         }
         self.created(&db, &user, "admin", None, by).await?;
+        if !once.is_empty() {
+            self.record(&db, by, What::new(audit::Event::AdminLinkUsed).target(user.id)).await?;
+        }
         self.commit(db).await?;
         Ok(Some(user))
     }

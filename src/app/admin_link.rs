@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::App;
 use crate::account::AccountError;
-use crate::domain::audit::By;
+use crate::domain::audit::{By, Event, What};
 use crate::domain::user::User;
 use crate::login::door::{Attempt, Carrier};
 use crate::store::StoreError;
@@ -35,6 +35,12 @@ impl App {
         let memory = json!({ "by_command": minted == Minted::ByCommand });
         let attempt = self.door.begin(METHOD, None, self.settings.admin.setup_link_ttl, memory);
         self.url(&format!("/setup/{}", self.door.seal(&attempt, Carrier::Mail)))
+    }
+
+    /// Writes down that such a link was shown to somebody.
+    pub async fn note_admin_link(&self, by: &By) -> Result<(), AccountError> {
+        let until = self.store().now() + self.settings.admin.setup_link_ttl.whole_seconds();
+        self.accounts.note(by, What::new(Event::AdminLinkCreated).details(json!({ "until": until }))).await
     }
 
     /// `None` if the link is not ours, late, used, or void.

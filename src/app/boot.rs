@@ -14,15 +14,20 @@ use crate::account::AccountError;
 use crate::clock::Clock;
 use crate::config::settings::{MailSettings, MailTransport, Settings, SmtpSecurity};
 use crate::config::{self, Input, Report, Secret};
+use crate::domain::audit::{By, Event, What};
 use crate::keys::{KeyError, Master};
 use crate::mail::Mailer;
 use crate::mail::sink::Sink;
 use crate::mail::smtp::{Relay, RelayError, Security, Smtp};
+use crate::memo::Memo;
 use crate::net::Net;
 use crate::permission::chain::ChainState;
 use crate::provider::Seed;
 use crate::store::users::NewUser;
 use crate::store::{Store, StoreError, keys, users};
+
+/// How many refusals are remembered as written down, at least.
+const NOTED: usize = 10_000;
 
 /// A file that has no mistake, with everything in it opened; nothing is connected yet.
 pub struct Loaded {
@@ -124,6 +129,7 @@ async fn house(settings: &Settings, world: World) -> Result<House, BootError> {
         lifetimes: Arc::new(ArcSwap::from_pointee(lifetimes(settings))),
         admin_seen: Arc::default(),
         bans: Arc::default(),
+        noted: Arc::new(Memo::new(NOTED)),
         shown: Arc::default(),
         guesses: Arc::default(),
         parcels: Arc::new(Notify::new()),
@@ -205,6 +211,16 @@ impl App {
         let mailer = mailer(&loaded.settings.mail, sink, self.house.clock.clone())?;
         self.house.lifetimes.store(Arc::new(lifetimes(&loaded.settings)));
         Ok(Self::new(loaded.settings, loaded.plugged, mailer, self.house.clone())?)
+    }
+
+    /// Writes down that the file was read again: whether it was taken, and which keys wait for a restart. What a mistake says is for
+    /// who asked and for the log; it shows lines of the file.
+    pub async fn note_reload(&self, was_taken: bool, restart: &[String]) -> Result<(), AccountError> {
+        let what = match was_taken {
+            true => What::new(Event::ConfigReloaded).details(serde_json::json!({ "needs_restart": restart })),
+            false => What::new(Event::ConfigRejected),
+        };
+        self.accounts.note(&By::system(), what).await
     }
 
     /// The people that providers bring along: those of dev mode. Who is there already stays as they are.

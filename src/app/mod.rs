@@ -35,6 +35,7 @@ use crate::keys::schedule::Policy;
 use crate::keys::{KeyError, KeyRing, LoginKey, Master};
 use crate::login::{Door, Next};
 use crate::mail::Mailer;
+use crate::memo::Memo;
 use crate::net::Net;
 use crate::permission::chain::{Chain, ChainState};
 use crate::permission::{self, PermissionProvider};
@@ -67,6 +68,8 @@ pub struct House {
     pub admin_seen: Arc<AtomicBool>,
     /// Clients that are shut out.
     pub bans: Arc<Bans>,
+    /// What was written down lately and need not be again so soon.
+    pub noted: Arc<Memo<String, i64>>,
     /// Errors that people were shown.
     pub shown: Arc<ErrorBook>,
     /// Who presents wrong API keys, and how often.

@@ -4,11 +4,13 @@ use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
 
 use super::App;
+use crate::account::AccountError;
+use crate::domain::audit::By;
 use crate::domain::claims::LoginClaims;
 use crate::domain::id::{SessionId, TokenId, UserId};
 use crate::keys::{TokenError, random_token};
 use crate::store::live::Live;
-use crate::store::{StoreError, sessions, spent};
+use crate::store::{StoreError, spent};
 
 /// How long a one-time code waits to be redeemed.
 const CODE_TTL: Duration = Duration::seconds(60);
@@ -67,7 +69,7 @@ impl App {
     }
 
     /// The login token a code stands for; `None` if the code is another service's, late, spent, or its session is over.
-    pub async fn redeem(&self, text: &str, service: &str) -> Result<Option<Redeemed>, StoreError> {
+    pub async fn redeem(&self, text: &str, service: &str, by: &By) -> Result<Option<Redeemed>, AccountError> {
         let opened =
             text.split_once('.').and_then(|(id, sealed)| Some((id, self.house.master.open(CODE, id, sealed)?)));
         let Some((id, plain)) = opened else { return Ok(None) };
@@ -80,7 +82,7 @@ impl App {
         if !spent::spend(self.store().write(), id, code.expires_at).await? {
             // Who has a copy of a spent code is not who it was made for.
             tracing::warn!(service.id = service, "a one-time code came a second time; its session ends");
-            sessions::end(self.store().write(), live.user.id, live.id, self.store().now()).await?;
+            self.accounts.code_reused(&live.user, live.id, service, by).await?;
             return Ok(None);
         }
         Ok(self.login_token(live.user.id, live.id, live.expires_at).ok())

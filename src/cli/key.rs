@@ -10,6 +10,7 @@ use crate::app::App;
 use crate::domain::service::Algorithm;
 use crate::keys::KeyRing;
 use crate::keys::schedule::{KeyTimes, Stage, stages};
+use crate::store::audit::chained;
 use crate::store::keys;
 
 /// What can be done about signing keys.
@@ -101,6 +102,7 @@ pub async fn run(command: Command, desk: &mut Desk) -> Result<(), Failure> {
         }
         Command::Rewrap => {
             let changed = patiently("sealing", keys::rewrap(app.store().write(), &app.house.master)).await?;
+            chained::rewrap(app.store(), &app.house.master).await?;
             desk.say(format!("{changed} sealed anew; earlier master keys open nothing here any more"))
         }
         Command::Generate(which) => {

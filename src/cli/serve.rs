@@ -15,6 +15,7 @@ use crate::app::boot::{self, Opened, World};
 use crate::app::{App, Minted};
 use crate::config::settings::MailTransport;
 use crate::config::{Mistake, Report, restart_needed};
+use crate::domain::audit::By;
 use crate::http::failure;
 use crate::http::layers::{Edge, Rules};
 use crate::http::server::{Limits, Readiness, Server, stop_signal};
@@ -113,6 +114,10 @@ async fn reload_when_told(source: Source, running: Running, rules: Arc<ArcSwap<R
             Err(failure) => Outcome { mistake: Some(failure.message), restart: Vec::new() },
         };
         note(&outcome);
+        let app = &running.now().app;
+        if let Err(error) = app.note_reload(outcome.mistake.is_none(), &outcome.restart).await {
+            tracing::error!(error = &error as &dyn std::error::Error, "the reload could not be written down");
+        }
         outcome.leave(&data_dir);
     }
 }
@@ -167,12 +172,14 @@ async fn greet(running: &Running, listening: &[SocketAddr], source: &Source, is_
             println!("  {:<12} {}", provider.button().name, app.url(&format!("/login/{id}/callback")));
         }
         if !app.has_admin().await? {
+            app.note_admin_link(&By::system()).await?;
             println!("\n  Admin link   {}", app.admin_link(Minted::AtStart));
         }
         return Ok(());
     }
     let from = if source.is_built_in { "dev mode (no providers.toml found)" } else { "dev mode" };
     println!("countersign {version}  {from}\n");
+    app.note_admin_link(&By::system()).await?;
     println!("  Sign in      {}", app.url("/login"));
     println!("  Demo app     {}          the real flow, shows token + permissions + curl lines", app.url("/demo"));
     println!("  Admin link   {}", app.admin_link(Minted::ByCommand));

@@ -86,9 +86,13 @@ pub fn api(loader: &mut Loader) -> Api {
 
 /// The section `[audit]`.
 pub fn audit(loader: &mut Loader) -> Audit {
-    let (raw, _) = loader.read::<raw::Audit>("audit");
+    let (raw, section) = loader.read::<raw::Audit>("audit");
     let to_log = raw.sinks.contains(&raw::AuditSink::Log);
-    Audit { retention: raw.retention.0, hash_chain: raw.hash_chain, to_log }
+    if to_log && !raw.hash_chain {
+        let message = "events are copied when they are chained: `sinks` needs `hash_chain`".to_owned();
+        loader.wrong(section.mistake_at("sinks", "CS-C059", message));
+    }
+    Audit { retention: raw.retention.0, hash_chain: raw.hash_chain, tokens: raw.tokens, to_log }
 }
 
 /// The section `[privacy]`.

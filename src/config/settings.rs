@@ -333,6 +333,8 @@ pub struct Api {
 pub struct Audit {
     pub retention: Duration,
     pub hash_chain: bool,
+    /// Whether every service token leaves an event.
+    pub tokens: bool,
     /// Whether a copy of each event is logged.
     pub to_log: bool,
 }

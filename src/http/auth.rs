@@ -3,6 +3,7 @@
 mod answers;
 mod cors;
 mod exchange;
+mod noted;
 mod token;
 
 use std::convert::Infallible;
@@ -36,6 +37,8 @@ pub use answers::answer;
 use answers::{
     Authorized, Checked, Granted, NoPermissions, NotSignedIn, Offered, PublicProfile, Resolved, SignedIn, Updated,
 };
+pub use noted::by;
+use noted::issue;
 pub use token::{credentials, proves};
 
 /// What this area says of itself.
@@ -198,7 +201,7 @@ async fn authorize(
         return Ok(answer(&Authorized::No(NoPermissions::default())));
     };
     let service = site.app.service(&id).ok_or(Code::ServiceUnknown)?;
-    let issued = site.app.issue(service, &Claimant::of(&live), ip).await.map_err(refused)?;
+    let issued = issue(&site, service, &Claimant::of(&live), ip).await?;
     Ok(answer(&granted(service, issued)))
 }
 
@@ -209,7 +212,7 @@ async fn by_key(site: &Site, text: &str, id: &str, ip: Option<IpAddr>) -> Result
     if !key.may_authorize(&service.id) {
         return Err(Error::new(Code::ScopeMissing).detail("The key is not for this service."));
     }
-    let issued = site.app.issue(service, &Claimant::of_key(&key), ip).await.map_err(refused)?;
+    let issued = issue(site, service, &Claimant::of_key(&key), ip).await?;
     Ok(answer(&granted(service, issued)))
 }
 

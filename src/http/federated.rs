@@ -144,6 +144,8 @@ async fn come_back(
     check_method(provider, by)?;
     if !site.app.door.spend(&attempt).await? {
         tracing::warn!(provider.name = attempt.method, "a login came back a second time");
+        let by = browser.by(Actor::Anonymous);
+        site.app.accounts.login_failed(None, &attempt.method, "replayed", &by).await?;
         return Err(Code::LoginStale.into());
     }
     browser.drop_attempt(&attempt);
@@ -162,6 +164,7 @@ async fn come_back(
         (None, Some(_)) => Err(Error::new(Code::ProviderRefused)),
         _ => Err(Code::LoginStale.into()),
     };
+    note_failure(&site, &browser, &attempt.method, &outcome).await?;
     let Arrived { outcome, waiting } = match outcome {
         Ok(arrived) => arrived,
         Err(error) => return Ok(back_or_page(&site, browser, &attempt, error)),
@@ -184,6 +187,23 @@ async fn vouched(provider: &dyn Provider, attempt: &Attempt, answer: Answer) -> 
         _ => return Err(Code::LoginStale.into()),
     };
     federated::resume(provider, attempt, &callback).await.map_err(|error| failed(&attempt.method, error))
+}
+
+/// Writes down what the upstream did not do; what the accounts refused, they have written down themselves.
+async fn note_failure(
+    site: &Site,
+    browser: &Browser,
+    method: &str,
+    outcome: &Result<Arrived, Error>,
+) -> Result<(), Error> {
+    let upstream = [Code::ProviderRefused, Code::ProviderUnreachable, Code::ProviderUntrusted, Code::LoginStale];
+    match outcome {
+        Err(error) if upstream.contains(&error.code) => {
+            let by = browser.by(Actor::Anonymous);
+            Ok(site.app.accounts.login_failed(None, method, error.code.slug(), &by).await?)
+        }
+        _ => Ok(()),
+    }
 }
 
 /// A failed login shows its page, whatever `next` says; the cookie of the attempt goes.

@@ -228,6 +228,9 @@ async fn code(
     let tries = Rate { limit: CODE_TRIES, per: Span(Duration::DAY), burst: CODE_TRIES };
     Limit::of_name("code", &attempt.id, tries).count(&site).await?;
     if !magic_link::is_code(&site.app.house.master, &attempt, &memory, &fields.code) {
+        let by = browser.by(Actor::Anonymous);
+        let whose = site.app.accounts.called(memory.email.as_str()).await?.map(|user| user.id);
+        site.app.accounts.login_failed(whose, METHOD, "code", &by).await?;
         let error = "This is not the code. Look at the newest letter; the code is at the end of its subject.";
         return show_code(&site, browser, Some(error.to_owned()), StatusCode::UNAUTHORIZED);
     }

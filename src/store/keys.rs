@@ -3,11 +3,14 @@
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{ColumnTrait as _, ConnectionTrait, DbErr, EntityTrait as _, QueryFilter as _, QueryOrder as _};
-use time::OffsetDateTime;
+use serde_json::json;
+use time::{Duration, OffsetDateTime};
 
 use super::entity::{fact, signing_key};
+use super::{StoreError, audit, spent};
+use crate::domain::audit::{By, Event, What};
 use crate::domain::service::Algorithm;
-use crate::keys::schedule::{self, Change, KeyTimes, Policy};
+use crate::keys::schedule::{self, Change, KeyTimes, Policy, Stage};
 use crate::keys::{self, KeyError, KeyRing, Master, SigningKey};
 
 /// What private parts are sealed for.
@@ -16,6 +19,8 @@ const SEALED_FOR: &str = "signing key";
 const MASTER_FACT: &str = "master_key";
 /// After so many rounds nothing is due any more: a first key, its successor, and the end of the first.
 const SETTLED: usize = 3;
+/// For how long it is known that a stage of a key was written down: longer than any key is published.
+const NOTED_FOR: Duration = Duration::days(3650);
 
 /// Why there are no keys.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +28,9 @@ pub enum KeysError {
     /// The database failed.
     #[error(transparent)]
     Db(#[from] DbErr),
+    /// What became of a key cannot be written down.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// A key cannot be made or used.
     #[error(transparent)]
     Key(#[from] KeyError),
@@ -81,10 +89,50 @@ pub async fn ensure(
             }
         }
     }
-    load(db, master, now).await
+    let ring = load(db, master, now).await?;
+    for algorithm in Algorithm::ALL {
+        note_stages(db, &ring, algorithm, now).await?;
+    }
+    Ok(ring)
 }
 
-/// Another key signs from `signs_from` on. A key that is already published but does not sign yet is taken before a new one is made, and
+/// Writes down which key signs now, and which do no longer: once, whichever process sees it first.
+async fn note_stages(
+    db: &impl ConnectionTrait,
+    ring: &KeyRing,
+    algorithm: Algorithm,
+    now: OffsetDateTime,
+) -> Result<(), KeysError> {
+    let keys: Vec<_> = ring.keys().iter().filter(|key| key.algorithm() == algorithm).collect();
+    let times: Vec<KeyTimes> = keys.iter().map(|key| *key.times()).collect();
+    for (key, stage) in keys.iter().zip(schedule::stages(&times, now)) {
+        let event = match stage {
+            Stage::Next => continue,
+            Stage::Active => Event::KeyActivated,
+            Stage::Retired => Event::KeyRetired,
+        };
+        let once = format!("{} {}", event.name(), key.kid());
+        let until = (now + NOTED_FOR).unix_timestamp();
+        if !spent::is_spent(db, &once).await? && spent::spend(db, &once, until).await? {
+            note(db, &By::system(), event, algorithm, key.kid(), now).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn note(
+    db: &impl ConnectionTrait,
+    by: &By,
+    event: Event,
+    algorithm: Algorithm,
+    kid: &str,
+    now: OffsetDateTime,
+) -> Result<(), StoreError> {
+    let what = What::new(event).details(json!({ "kid": kid, "alg": algorithm.name() }));
+    audit::append(db, by, what, now.unix_timestamp()).await
+}
+
+/// Another key signs from `signs_from` on, as somebody at the command line wants it. A key that is already published but does not sign yet is taken before a new one is made, and
 /// never moved back. Returns its slot; call [`ensure`] afterwards.
 pub async fn rotate(
     db: &impl ConnectionTrait,
@@ -107,7 +155,7 @@ pub async fn rotate(
         return Ok(next.slot);
     }
     let slot = times.iter().map(|key| key.slot).max().unwrap_or(0) + 1;
-    create(db, master, algorithm, (slot, signs_from), now).await?;
+    create(db, master, algorithm, (slot, signs_from), now, &By::command()).await?;
     Ok(slot)
 }
 
@@ -142,7 +190,9 @@ async fn apply(
     now: OffsetDateTime,
 ) -> Result<(), KeysError> {
     match change {
-        Change::Create { slot, signs_from } => create(db, master, algorithm, (slot, signs_from), now).await,
+        Change::Create { slot, signs_from } => {
+            create(db, master, algorithm, (slot, signs_from), now, &By::system()).await
+        }
         Change::Retire { slot, signs_until, drops_at } => {
             signing_key::Entity::update_many()
                 .col_expr(signing_key::Column::SignsUntil, Expr::value(signs_until.unix_timestamp()))
@@ -170,6 +220,7 @@ async fn create(
     algorithm: Algorithm,
     (slot, signs_from): (i64, OffsetDateTime),
     now: OffsetDateTime,
+    by: &By,
 ) -> Result<(), KeysError> {
     let times = KeyTimes { slot, signs_from, signs_until: None, drops_at: None };
     let make = move || {
@@ -180,7 +231,7 @@ async fn create(
     let (kid, pkcs8) = tokio::task::spawn_blocking(make).await.map_err(|_| KeysError::Broken)??;
     let row = signing_key::ActiveModel {
         sealed: Set(master.seal(SEALED_FOR, &place(algorithm.name(), slot, &kid), &pkcs8)),
-        id: Set(kid),
+        id: Set(kid.clone()),
         algorithm: Set(algorithm.name().to_owned()),
         slot: Set(slot),
         created_at: Set(now.unix_timestamp()),
@@ -190,7 +241,10 @@ async fn create(
     };
     let taken =
         OnConflict::columns([signing_key::Column::Algorithm, signing_key::Column::Slot]).do_nothing().to_owned();
-    signing_key::Entity::insert(row).on_conflict(taken).exec_without_returning(db).await?;
+    let made = signing_key::Entity::insert(row).on_conflict(taken).exec_without_returning(db).await?;
+    if made == 1 {
+        note(db, by, Event::KeyGenerated, algorithm, &kid, now).await?;
+    }
     Ok(())
 }
 

@@ -113,13 +113,15 @@ pub struct Audit {
     pub retention: Span,
     /// Whether each row carries the hash of the one before.
     pub hash_chain: bool,
+    /// Whether every service token leaves an event.
+    pub tokens: bool,
     /// Where copies go.
     pub sinks: Vec<AuditSink>,
 }
 
 impl Default for Audit {
     fn default() -> Self {
-        Self { retention: days(365), hash_chain: true, sinks: Vec::new() }
+        Self { retention: days(365), hash_chain: true, tokens: false, sinks: Vec::new() }
     }
 }
 

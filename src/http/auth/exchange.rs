@@ -69,7 +69,7 @@ pub(super) async fn exchange(
     let said = Said { name: &name, password: &secret, otp: fields.otp.as_deref(), ip, service, by: &by };
     let (user, proof) = prove(&site, said).await?;
     let claimant = Claimant::of_proof(&user, &proof, site.app.now());
-    let issued = site.app.issue(service, &claimant, ip).await.map_err(refused)?;
+    let issued = issue(&site, service, &claimant, ip).await?;
     Ok(answer(&granted(service, issued)))
 }
 
@@ -81,7 +81,7 @@ async fn by_key(site: &Site, name: &str, text: &str, service: &Service, ip: Opti
     if !key.may_authorize(&service.id) {
         return Err(Code::ScopeMissing.into());
     }
-    let issued = site.app.issue(service, &Claimant::of_key(&key), ip).await.map_err(refused)?;
+    let issued = issue(&site, service, &Claimant::of_key(&key), ip).await?;
     Ok(answer(&granted(service, issued)))
 }
 

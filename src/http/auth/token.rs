@@ -9,7 +9,9 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 
 use super::answers::answer;
+use super::by;
 use crate::app::Redeemed;
+use crate::domain::audit::Actor;
 use crate::domain::service::Service;
 use crate::http::client::ClientIp;
 use crate::http::error::{Code, Error, Problem};
@@ -60,7 +62,8 @@ pub(super) async fn token(
     if !proves(service, &secret) {
         return Err(Code::InvalidClient.into());
     }
-    let redeemed = site.app.redeem(&fields.code, &service.id).await?.ok_or(Code::CodeSpent)?;
+    let redeemed =
+        site.app.redeem(&fields.code, &service.id, &by(Actor::Service(id), ip)).await?.ok_or(Code::CodeSpent)?;
     Ok(answer(&redeemed))
 }
 

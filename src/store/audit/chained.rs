@@ -18,6 +18,9 @@ use crate::store::entity::audit_event::{Column, Entity, Model};
 use crate::store::entity::fact;
 use crate::store::{Store, StoreError, Tx};
 
+/// A row as the database has it.
+pub use crate::store::entity::audit_event::Model as Row;
+
 /// Number of the advisory lock of the chain.
 const LOCK: i64 = 0x6175_6469_74;
 /// The fact that remembers the end.
@@ -71,8 +74,12 @@ pub struct Verified {
     pub broken: Option<Break>,
 }
 
-/// Links rows that wait for it; returns how many. 0 also while another process does it.
-pub async fn chain(store: &Store, master: &Master) -> Result<u64, ChainError> {
+/// Links rows that wait for it, and hands each to `linked` when it is; returns how many. 0 also while another process does it.
+pub async fn chain(
+    store: &Store,
+    master: &Master,
+    mut linked: impl FnMut(&Model, &Place),
+) -> Result<usize, ChainError> {
     if Entity::find()
         .filter(Column::Seq.is_null())
         .limit(1)
@@ -95,12 +102,15 @@ pub async fn chain(store: &Store, master: &Master) -> Result<u64, ChainError> {
         .limit(AT_ONCE)
         .all(&db)
         .await?;
+    let mut places = Vec::with_capacity(rows.len());
     for row in &rows {
         end = attach(&db, row, &end).await?;
+        places.push(end.clone());
     }
     remember(&db, master, END, &end).await?;
     db.commit().await?;
-    Ok(rows.len() as u64)
+    rows.iter().zip(&places).for_each(|(row, place)| linked(row, place));
+    Ok(rows.len())
 }
 
 async fn attach(db: &Tx, row: &Model, before: &Place) -> Result<Place, StoreError> {

@@ -13,7 +13,7 @@ use crate::config::settings;
 use crate::config::{self, Input};
 use crate::keys::Master;
 use crate::store::Store;
-use crate::store::entity::{fact, signing_key};
+use crate::store::entity::{audit_event, fact, signing_key, spent};
 
 /// `postgres://superuser@host/postgres`: then every stage gets a database of its own there.
 const VARIABLE: &str = "COUNTERSIGN_TEST_DATABASE_URL";
@@ -23,6 +23,7 @@ struct Template {
     master: String,
     sqlite: Vec<u8>,
     facts: Vec<fact::Model>,
+    spent: Vec<spent::Model>,
     keys: Vec<signing_key::Model>,
 }
 
@@ -59,6 +60,8 @@ impl Place {
         store.migrate().await.unwrap();
         let facts = template.facts.iter().cloned().map(fact::Model::into_active_model);
         fact::Entity::insert_many(facts).exec_without_returning(store.write()).await.unwrap();
+        let spent = template.spent.iter().cloned().map(spent::Model::into_active_model);
+        spent::Entity::insert_many(spent).exec_without_returning(store.write()).await.unwrap();
         let keys = template.keys.iter().cloned().map(signing_key::Model::into_active_model);
         signing_key::Entity::insert_many(keys).exec_without_returning(store.write()).await.unwrap();
         store.write().clone().close().await.unwrap();
@@ -88,14 +91,17 @@ impl Template {
         let master = Master::new(&text, &[]).unwrap();
         let policy = crate::app::key_policy(&parsed("sqlite:template.db", &dir));
         crate::store::keys::ensure(store.write(), &master, &policy, clock.now()).await.unwrap();
+        // Each test begins with an empty audit trail.
+        audit_event::Entity::delete_many().exec(store.write()).await.unwrap();
         let facts = fact::Entity::find().all(store.write()).await.unwrap();
+        let spent = spent::Entity::find().all(store.write()).await.unwrap();
         let keys = signing_key::Entity::find().all(store.write()).await.unwrap();
         let (read, write) = (store.read().clone(), store.write().clone());
         drop(store);
         read.close().await.unwrap();
         write.execute_unprepared("pragma wal_checkpoint(truncate)").await.unwrap();
         write.close().await.unwrap();
-        Self { master: text, sqlite: std::fs::read(path).unwrap(), facts, keys }
+        Self { master: text, sqlite: std::fs::read(path).unwrap(), facts, spent, keys }
     }
 }
 

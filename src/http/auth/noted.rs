@@ -1,0 +1,80 @@
+//! What the audit trail says of tokens that services ask for.
+
+use std::net::IpAddr;
+
+use serde_json::json;
+
+use super::refused;
+use crate::app::{Claimant, Issued, Refusal};
+use crate::domain::audit::{Actor, By, Event, What};
+use crate::domain::service::Service;
+use crate::http::error::Error;
+use crate::http::layers::RequestId;
+use crate::http::site::Site;
+use crate::permission::Who;
+
+/// Services ask again and again: the same refusal is written down once in so many seconds by each process.
+const AGAIN: i64 = 60;
+
+/// Somebody without a browser, acting from there.
+pub fn by(actor: Actor, ip: Option<IpAddr>) -> By {
+    By { actor, ip, user_agent: None, reference: RequestId::current().map(|id| id.to_string()) }
+}
+
+/// A service token, or why there is none. Writes down who may not use the service, and which permissions cannot be known; every
+/// token only where `audit.tokens` says so.
+pub async fn issue(
+    site: &Site,
+    service: &Service,
+    claimant: &Claimant<'_>,
+    ip: Option<IpAddr>,
+) -> Result<Issued, Error> {
+    let issued = site.app.issue(service, claimant, ip).await;
+    let what = match &issued {
+        Ok(_) if site.app.settings.audit.tokens => Some(What::new(Event::TokenIssued)),
+        Ok(_) | Err(Refusal::Token(_)) => None,
+        Err(Refusal::Chain(error)) => {
+            Some(What::new(Event::PermissionProviderFailed).details(json!({ "error": error.to_string() })))
+        }
+        Err(_) => Some(What::new(Event::PermissionDenied)),
+    };
+    if let Some(what) = what {
+        note(site, service, claimant, ip, what).await?;
+    }
+    issued.map_err(refused)
+}
+
+async fn note(
+    site: &Site,
+    service: &Service,
+    claimant: &Claimant<'_>,
+    ip: Option<IpAddr>,
+    what: What,
+) -> Result<(), Error> {
+    let actor = match claimant.who {
+        Who::Person(user) => Actor::User(user.id),
+        Who::Machine(id) => Actor::Service(id.to_owned()),
+    };
+    let who = match what.event {
+        Event::PermissionProviderFailed => String::new(),
+        _ => actor.id().unwrap_or_default(),
+    };
+    let same = format!("{} {} {who}", what.event.name(), service.id);
+    if what.event != Event::TokenIssued && is_repeated(site, same) {
+        return Ok(());
+    }
+    let mut what = what.service(Some(&service.id)).provider(claimant.method);
+    if let Actor::User(user) = actor {
+        what.target = Some(user);
+    }
+    Ok(site.app.accounts.note(&by(actor, ip), what).await?)
+}
+
+fn is_repeated(site: &Site, same: String) -> bool {
+    let (now, noted) = (site.app.store().now(), &site.app.house.noted);
+    let is_repeated = noted.get(&same).is_some_and(|at| now - at < AGAIN);
+    if !is_repeated {
+        noted.insert(same, now);
+    }
+    is_repeated
+}
