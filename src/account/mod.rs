@@ -8,6 +8,7 @@ pub mod factors;
 pub mod inviting;
 mod linking;
 pub mod passkeys;
+mod notices;
 mod noting;
 pub mod password;
 pub mod recovery;

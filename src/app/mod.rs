@@ -6,6 +6,7 @@ mod caller;
 mod claimant;
 pub mod guesses;
 mod issue;
+mod notices;
 mod post;
 mod tokens;
 

@@ -10,6 +10,7 @@ use time::{Duration, OffsetDateTime};
 use super::account::LEFT;
 use super::browser::Browser;
 use super::error::{Code, Error};
+use super::known;
 use super::site::Site;
 use super::sudo;
 use crate::account::{AccountError, Need};
@@ -148,6 +149,7 @@ pub async fn complete(
     };
     browser.sign_in(&signed_in).await?;
     browser.remember("last", &proof.method, LAST_METHOD);
+    known::greet(site, &mut browser, user, &by).await?;
     if browser.remembered(LEFT).is_some() {
         browser.forget(LEFT);
     }

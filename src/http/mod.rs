@@ -17,6 +17,7 @@ pub mod federated;
 pub mod fields;
 pub mod finish;
 pub mod key_refresh;
+pub mod known;
 pub mod layers;
 pub mod limit;
 pub mod login;

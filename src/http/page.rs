@@ -1,6 +1,7 @@
 //! The pages: one struct each, and the headers every page carries.
 
 mod account;
+mod activity;
 mod dev;
 mod end;
 mod factor;
@@ -17,6 +18,7 @@ use url::Url;
 pub use account::{
     AccountPage, ConfirmPage, LogoutPage, SessionRow, SetupErrors, SetupPage, ShownAddress, SignedOutPage,
 };
+pub use activity::{ActivityFilter, ActivityPage, ActivityRow};
 pub use dev::{CurlLine, DemoPage, DemoToken, DevMailPage, DevPeoplePage, DevPerson, MailRow, OpenMail};
 pub use end::{Action, ErrorPage, WrongHostPage};
 pub use factor::{

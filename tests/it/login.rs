@@ -29,10 +29,10 @@ use crate::domain::email::Email;
 use crate::domain::user::{User, Username};
 use crate::store::users::NewUser;
 
-const SECRET: &str = "correct battery horse";
+pub const SECRET: &str = "correct battery horse";
 
 /// Somebody with a password: `ada@example.org`, called `ada`.
-async fn with_password(stage: &Stage, name: &str) -> User {
+pub async fn with_password(stage: &Stage, name: &str) -> User {
     let email: Email = format!("{name}@example.org").parse().unwrap();
     let new = NewUser { username: Username::new(name), email: Some((email, true)), ..NewUser::default() };
     stage.app.accounts.add(new, Some(SECRET), &By::command()).await.unwrap()

@@ -3,6 +3,7 @@
 #![allow(clippy::items_after_statements, clippy::too_many_lines, reason = "a test is one story, told in order")]
 
 mod api_keys;
+mod activity;
 mod audit;
 mod auth_api;
 mod bans;

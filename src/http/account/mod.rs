@@ -4,6 +4,7 @@ pub mod identities;
 pub mod passkeys;
 pub mod security;
 pub mod totp;
+pub mod activity;
 
 use std::str::FromStr;
 use std::sync::Arc;
@@ -40,6 +41,7 @@ const LEFT_FOR: Duration = Duration::minutes(10);
 /// The routes of this area.
 pub fn router() -> Router<Running> {
     Router::new()
+        .merge(activity::router())
         .route("/", get(home))
         .route("/account", get(account))
         .route("/account/sessions/end", post(end_session))

@@ -8,7 +8,8 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use super::answers::{Authorized, answer};
-use super::{granted, refused};
+use super::granted;
+use super::noted::issue;
 use crate::app::{Claimant, Holding, Keyed};
 use crate::domain::api_key::ApiKey;
 use crate::domain::audit::Actor;
@@ -81,7 +82,7 @@ async fn by_key(site: &Site, name: &str, text: &str, service: &Service, ip: Opti
     if !key.may_authorize(&service.id) {
         return Err(Code::ScopeMissing.into());
     }
-    let issued = issue(&site, service, &Claimant::of_key(&key), ip).await?;
+    let issued = issue(site, service, &Claimant::of_key(&key), ip).await?;
     Ok(answer(&granted(service, issued)))
 }
 

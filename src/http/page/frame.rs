@@ -11,11 +11,16 @@ pub enum Tab {
     Overview,
     /// `/account/security`.
     Security,
+    /// `/account/activity`.
+    Activity,
 }
 
 /// The pages in the order they are shown: what they are called, and where they are.
-const TABS: &[(Tab, &str, &str)] =
-    &[(Tab::Overview, "Overview", "/account"), (Tab::Security, "Sign-in methods", "/account/security")];
+const TABS: &[(Tab, &str, &str)] = &[
+    (Tab::Overview, "Overview", "/account"),
+    (Tab::Security, "Sign-in methods", "/account/security"),
+    (Tab::Activity, "Activity", "/account/activity"),
+];
 
 /// The list of pages around one of them.
 #[derive(Debug, Clone)]

@@ -1,0 +1,80 @@
+//! Letters about what somebody should know of their account.
+
+use time::macros::format_description;
+
+use super::App;
+use crate::config::settings::MailTransport;
+use crate::domain::user::User;
+use crate::mail::Mail;
+use crate::mail::notice::{Letter, Sender};
+
+impl App {
+    /// Somebody signed in with a browser that never did; `None` for somebody without an address, or where no mail is sent.
+    /// `device`: `Firefox on Linux`.
+    pub fn new_device_letter(&self, user: &User, device: &str) -> Option<Mail> {
+        let name = &self.settings.theme.name;
+        self.notice(
+            user,
+            &Letter {
+                subject: format!("A new sign-in to your {name} account"),
+                lines: vec![
+                    format!("Somebody signed in to your {name} account with {device}, {}.", self.moment()),
+                    "With this browser, nobody had signed in to it before.".into(),
+                ],
+                button: Some(("See what happened".into(), self.url("/account/activity"))),
+                small: vec![
+                    "If that was you, you need not do anything.".into(),
+                    "If it was not, open the page and say so: it signs everybody else out, and you can lock them out for good."
+                        .into(),
+                ],
+            },
+        )
+    }
+
+    /// The account was locked, or opened again, by somebody who runs the server.
+    pub fn locked_letter(&self, user: &User, locked: bool) -> Option<Mail> {
+        let name = &self.settings.theme.name;
+        let (subject, line) = if locked {
+            (
+                format!("Your {name} account is locked"),
+                "Whoever runs the server locked it. You are signed out everywhere.",
+            )
+        } else {
+            (format!("Your {name} account is open again"), "You can sign in as before.")
+        };
+        let lines = vec![format!("{subject}, {}.", self.moment()), line.into()];
+        let small = vec!["If you do not know why, ask whoever runs the server.".into()];
+        self.notice(user, &Letter { subject, lines, button: None, small })
+    }
+
+    /// Somebody said that a deed was not theirs, and everybody else was signed out.
+    pub fn disowned_letter(&self, user: &User) -> Option<Mail> {
+        let name = &self.settings.theme.name;
+        self.notice(
+            user,
+            &Letter {
+                subject: format!("You were signed out of {name} elsewhere"),
+                lines: vec![
+                    format!("On your activity page, {}, you said that something was not you.", self.moment()),
+                    "All other sessions of your account have ended. Now change your password, and look at your sign-in methods."
+                        .into(),
+                ],
+                button: Some(("Sign-in methods".into(), self.url("/account/security"))),
+                small: vec!["If you did not say so, somebody else is signed in: do the same on your side.".into()],
+            },
+        )
+    }
+
+    fn notice(&self, user: &User, letter: &Letter) -> Option<Mail> {
+        if matches!(self.settings.mail.transport, MailTransport::None) {
+            return None;
+        }
+        let to = user.email.as_ref()?.email.clone();
+        Some(letter.to(to, Sender { name: &self.settings.theme.name, footer: &self.settings.mail.footer }))
+    }
+
+    fn moment(&self) -> String {
+        let format = format_description!("[day padding:none] [month repr:long] [year], [hour]:[minute] UTC");
+        self.now().format(format).expect("all parts are in the value")
+    }
+}
