@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot set up has failed")]
 #![allow(clippy::items_after_statements, clippy::too_many_lines, reason = "a test is one story, told in order")]
 
-mod api_keys;
 mod activity;
+mod api_keys;
 mod audit;
 mod auth_api;
 mod bans;
