@@ -1,10 +1,10 @@
 //! `/account` and `/logout`: who is signed in here, where else, and the way out.
 
+pub mod activity;
 pub mod identities;
 pub mod passkeys;
 pub mod security;
 pub mod totp;
-pub mod activity;
 
 use std::str::FromStr;
 use std::sync::Arc;
