@@ -17,6 +17,7 @@ mod extension;
 mod fresh;
 mod keys;
 mod layers;
+mod limits;
 mod linking;
 mod logging;
 mod login;
