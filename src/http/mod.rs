@@ -16,6 +16,7 @@ pub mod failure;
 pub mod federated;
 pub mod fields;
 pub mod finish;
+pub mod flood;
 pub mod guess;
 pub mod invite;
 pub mod key_refresh;
@@ -84,7 +85,8 @@ pub fn router(running: &Running, sessions: Sessions, readiness: Readiness) -> Ro
         .merge(key_refresh::router())
         .merge(service_sessions::router())
         .with_state(running.clone());
-    let all = all.layer(from_fn_with_state(running.clone(), ban::guard));
+    let flood = (running.clone(), std::sync::Arc::new(flood::Flood::default()));
+    let all = all.layer(from_fn_with_state(flood, flood::guard)).layer(from_fn_with_state(running.clone(), ban::guard));
     match site.shell.base.as_str() {
         "" => all,
         base => {

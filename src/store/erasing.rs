@@ -62,7 +62,14 @@ impl Store {
             .limit(EVENTS)
             .all(self.read())
             .await?;
-        Ok(Value::Array(found.iter().map(shown).collect()))
+        let mut events: Vec<_> = found.iter().map(shown).collect();
+        for (event, row) in events.iter_mut().zip(&found) {
+            // Where those sit who run the server is not theirs to know.
+            if row.actor_id.as_ref() != Some(&name) && row.actor_kind != "anonymous" {
+                (event["ip"], event["user_agent"]) = (Value::Null, Value::Null);
+            }
+        }
+        Ok(Value::Array(events))
     }
 }
 
@@ -72,6 +79,8 @@ pub async fn pseudonymise(db: &impl ConnectionTrait, id: UserId) -> Result<(), S
     audit_event::Entity::update_many()
         .col_expr(audit_event::Column::Ip, Expr::value(None::<String>))
         .col_expr(audit_event::Column::UserAgent, Expr::value(None::<String>))
+        // Without it, nobody can try out which address the chain stands for.
+        .col_expr(audit_event::Column::Salt, Expr::value(None::<String>))
         .filter(audit_event::Column::ActorId.eq(id.to_string()))
         .exec(db)
         .await?;

@@ -250,6 +250,22 @@ async fn addresses_are_forgotten_and_the_rows_still_prove_what_they_say() {
 }
 
 #[tokio::test]
+async fn what_is_forgotten_of_somebody_who_is_gone_breaks_no_chain() {
+    let stage = Stage::open().await;
+    stage.browser().sign_in().await;
+    let ada = stage.user("ada@example.org").await;
+    jobs::chain(&stage.app).await.unwrap();
+
+    assert!(stage.app.accounts.erase(&By::command(), &ada).await.unwrap());
+    jobs::chain(&stage.app).await.unwrap();
+
+    let theirs = rows(&stage).await.into_iter().filter(|row| row.actor_id == Some(ada.id.to_string()));
+    assert!(theirs.into_iter().all(|row| row.ip.is_none() && row.user_agent.is_none() && row.salt.is_none()));
+    let found = look(&stage).await;
+    assert!(found.broken.is_none() && found.forgotten >= 1, "{found:?}");
+}
+
+#[tokio::test]
 async fn events_are_found_by_who_whom_what_when_and_reference() {
     let stage = Stage::open().await;
     let (ada, bob) = (UserId::new(), UserId::new());

@@ -19,6 +19,7 @@ mod fresh;
 mod import;
 mod keys;
 mod layers;
+mod limits;
 mod linking;
 mod logging;
 mod login;
