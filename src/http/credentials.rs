@@ -76,7 +76,8 @@ fn limits(site: &Site, ip: Option<IpAddr>, service: &Service, name: &str) -> [Li
 }
 
 /// Adds the second factor where one is needed.
-async fn second(site: &Site, user: &User, proof: Proof, otp: Option<&str>, service: &Service) -> Result<Proof, Error> {
+async fn second(site: &Site, user: &User, proof: Proof, said: &Said<'_>) -> Result<Proof, Error> {
+    let Said { otp, service, by, .. } = *said;
     match site.app.accounts.need(user, &proof, Some(service)).await? {
         Need::Nothing => return Ok(proof),
         Need::Factor => {}
