@@ -6,6 +6,7 @@ mod dev;
 mod end;
 mod factor;
 mod frame;
+mod keys;
 mod login;
 mod password;
 mod people;
@@ -19,8 +20,7 @@ use axum::response::Response;
 use url::Url;
 
 pub use account::{
-    AccountPage, CheckRow, ConfirmPage, DeedRow, LogoutPage, SessionRow, SetupErrors, SetupPage, ShownAddress,
-    SignedOutPage,
+    AccountPage, CheckRow, ConfirmPage, DeedRow, LogoutPage, SetupErrors, SetupPage, ShownAddress, SignedOutPage,
 };
 pub use activity::{ActivityFilter, ActivityPage, ActivityRow};
 pub use dev::{CurlLine, DemoPage, DemoToken, DevMailPage, DevPeoplePage, DevPerson, MailRow, OpenMail};
@@ -30,6 +30,7 @@ pub use factor::{
     RecoveryCodesPage, RecoveryRow, SecondFactorPage, SecurityPage, Signal, TotpPage, TotpRow, TotpSetup,
 };
 pub use frame::{Frame, Tab};
+pub use keys::{DeviceRow, DevicesPage, KeyMadePage, KeyRow, KeysPage, NewKeyPage, ScopeChoice};
 pub use login::{
     CheckMailPage, CodeForm, CodePage, LinkAccountsPage, LoginButton, LoginPage, MagicLinkForm, MagicLinkPage, Methods,
     OtherBrowser, PasswordForm, ResendForm,
@@ -68,6 +69,8 @@ pub struct Shell {
     pub privacy: Option<Href>,
     /// Where people find help.
     pub support: Option<Href>,
+    /// Whether people make API keys of their own.
+    pub people_have_keys: bool,
 }
 
 impl Shell {

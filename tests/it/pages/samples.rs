@@ -3,6 +3,7 @@
 
 pub mod factor;
 mod hostile;
+mod keys;
 
 use std::sync::Arc;
 
@@ -16,7 +17,7 @@ use crate::http::page::{
     AccountPage, Action, CheckMailPage, CodeForm, CodePage, CurlLine, DemoPage, DemoToken, DevMailPage, DevPeoplePage,
     DevPerson, ErrorPage, Frame, Hidden, Href, LinkAccountsPage, LoginButton, LoginPage, LogoutPage, MagicLinkForm,
     MagicLinkPage, MailRow, Methods, Moment, Notice, OpenMail, OtherBrowser, PasswordForm, ResendForm, ServiceLink,
-    SessionRow, SetupErrors, SetupPage, Shell, ShownAddress, SignedOutPage, Tab, WrongHostPage,
+    SetupErrors, SetupPage, Shell, ShownAddress, SignedOutPage, Tab, WrongHostPage,
 };
 use crate::mail::letter::MagicLinkLetter;
 
@@ -48,6 +49,7 @@ pub fn shell() -> Arc<Shell> {
         terms: Some("https://example.org/terms".into()),
         privacy: Some("https://example.org/privacy".into()),
         support: Some("mailto:help@example.org".into()),
+        people_have_keys: true,
     })
 }
 
@@ -85,12 +87,19 @@ fn password(error: Option<&str>) -> Option<PasswordForm> {
         hidden: hidden(),
         email: error.map(|_| "ada@example.org".into()).unwrap_or_default(),
         error: error.map(Into::into),
+        asks_to_stay: true,
         forgot: None,
     })
 }
 
 fn magic_link() -> Option<MagicLinkForm> {
-    Some(MagicLinkForm { action: "/login/magic-link".into(), hidden: hidden(), email: String::new(), error: None })
+    Some(MagicLinkForm {
+        action: "/login/magic-link".into(),
+        hidden: hidden(),
+        email: String::new(),
+        error: None,
+        asks_to_stay: true,
+    })
 }
 
 fn login(methods: Methods) -> LoginPage {
@@ -164,10 +173,6 @@ fn link(methods_are_known: bool) -> LinkAccountsPage {
     }
 }
 
-fn session(id: &str, device: &str, minutes: i64, is_this: bool) -> SessionRow {
-    SessionRow { id: id.into(), device: device.into(), ip: Some("192.0.2.7".into()), seen: at(minutes), is_this }
-}
-
 fn account() -> AccountPage {
     AccountPage {
         frame: Frame::new(&shell(), Tab::Overview),
@@ -179,14 +184,6 @@ fn account() -> AccountPage {
         signed_in_with: "Google".into(),
         signed_in_at: at(-130),
         services: vec![wiki().unwrap(), ServiceLink { name: "No address".into(), url: None }],
-        sessions: vec![
-            session("s1", "Firefox on Linux", 0, true),
-            session("s2", "Safari on iPhone", -61, false),
-            session("s3", "Chrome on Windows", -60 * 24 * 40, false),
-        ],
-        end_session: "/account/sessions/end".into(),
-        end_others: "/account/sessions/end-others".into(),
-        hidden: hidden(),
         logout: "/logout".into(),
         now: at(0),
         no_admin_yet: false,
@@ -314,7 +311,8 @@ fn wrong_host() -> WrongHostPage {
 
 /// One state of each page.
 pub fn faces() -> Vec<Sample> {
-    let mut faces = vec![
+    let mut faces = keys::faces();
+    faces.extend(vec![
         sample(
             "login",
             &login(Methods {
@@ -351,7 +349,7 @@ pub fn faces() -> Vec<Sample> {
         sample("dev-people", &dev_people()),
         sample("setup", &setup(SetupErrors::default())),
         sample("wrong-host", &wrong_host()),
-    ];
+    ]);
     faces.extend(factor::faces());
     faces
 }
@@ -359,6 +357,7 @@ pub fn faces() -> Vec<Sample> {
 /// Every page in every state.
 pub fn plain() -> Vec<Sample> {
     let mut samples = faces();
+    samples.extend(keys::others());
     let banner = LoginPage {
         no_admin_yet: true,
         service: None,
@@ -402,14 +401,7 @@ pub fn plain() -> Vec<Sample> {
         sample("link-accounts-neutral", &link(false)),
         sample(
             "account-alone",
-            &AccountPage {
-                services: vec![],
-                sessions: vec![session("s1", "Firefox on Linux", 0, true)],
-                username: None,
-                address: None,
-                no_admin_yet: true,
-                ..account()
-            },
+            &AccountPage { services: vec![], username: None, address: None, no_admin_yet: true, ..account() },
         ),
         sample("logout-only", &logout(1)),
         sample(

@@ -4,14 +4,14 @@
 use std::sync::Arc;
 
 use super::{
-    Sample, account, check_mail, code, demo, error, factor, link, logout, magic, magic_link, password, sample, session,
-    setup, shell, wrong_host,
+    Sample, account, check_mail, code, demo, error, factor, link, logout, magic, magic_link, password, sample, setup,
+    shell, wrong_host,
 };
 use crate::http::page::{
     AccountPage, Action, CheckMailPage, CodeForm, CodePage, CurlLine, DemoPage, DemoToken, DevMailPage, DevPeoplePage,
     DevPerson, ErrorPage, Hidden, LinkAccountsPage, LoginButton, LoginPage, LogoutPage, MagicLinkForm, MagicLinkPage,
-    MailRow, Methods, Notice, OpenMail, OtherBrowser, PasskeyForm, PasswordForm, ServiceLink, SessionRow, SetupErrors,
-    SetupPage, Shell, ShownAddress, Signal, SignedOutPage, WrongHostPage,
+    MailRow, Methods, Notice, OpenMail, OtherBrowser, PasskeyForm, PasswordForm, ServiceLink, SetupErrors, SetupPage,
+    Shell, ShownAddress, Signal, SignedOutPage, WrongHostPage,
 };
 
 /// Texts that would do harm if they were more than text.
@@ -21,6 +21,13 @@ const PAYLOAD: &str = "<img src=x onerror=alert(1)>\"><script>alert(1)</script>'
 
 /// Every page with a payload in every text that somebody else could have written.
 pub fn hostile() -> Vec<Sample> {
+    let mut samples = more();
+    let evil = Arc::new(Shell { name: PAYLOAD.into(), ..(*shell()).clone() });
+    samples.extend(super::keys::hostile(&evil, PAYLOAD, &[Hidden::new("csrf", PAYLOAD)]));
+    samples
+}
+
+fn more() -> Vec<Sample> {
     let evil = || PAYLOAD.to_owned();
     let service = || Some(ServiceLink { name: evil(), url: Some(evil().into()) });
     let shell = || Arc::new(Shell { name: evil(), support: Some("javascript:alert(1)".into()), ..(*shell()).clone() });
@@ -32,6 +39,7 @@ pub fn hostile() -> Vec<Sample> {
             hidden: fields(),
             email: evil(),
             error: Some(evil()),
+            asks_to_stay: true,
             forgot: Some(evil().into()),
             ..password(None).unwrap()
         }),
@@ -80,7 +88,6 @@ pub fn hostile() -> Vec<Sample> {
         address: Some(ShownAddress { address: evil(), verified: false }),
         signed_in_with: evil(),
         services: vec![service().unwrap()],
-        sessions: vec![SessionRow { id: evil(), ip: Some(evil()), ..session("", PAYLOAD, 0, false) }],
         ..account()
     };
     let mut samples = factor::hostile(PAYLOAD);
