@@ -3,6 +3,7 @@
 
 pub mod factor;
 mod hostile;
+mod people;
 
 use std::sync::Arc;
 
@@ -19,6 +20,8 @@ use crate::http::page::{
     SessionRow, SetupErrors, SetupPage, Shell, ShownAddress, SignedOutPage, Tab, WrongHostPage,
 };
 use crate::mail::letter::MagicLinkLetter;
+
+use self::people::Words;
 
 pub use self::hostile::{HOSTILE, hostile};
 
@@ -353,6 +356,7 @@ pub fn faces() -> Vec<Sample> {
         sample("wrong-host", &wrong_host()),
     ];
     faces.extend(factor::faces());
+    faces.extend(people::faces(Words::plain()));
     faces
 }
 
@@ -429,6 +433,7 @@ pub fn plain() -> Vec<Sample> {
         sample("setup-errors", &setup(wrong)),
     ]);
     samples.extend(factor::more());
+    samples.extend(people::others());
     samples
 }
 

@@ -183,5 +183,6 @@ pub fn hostile() -> Vec<Sample> {
         ),
         sample("wrong-host", &WrongHostPage { shell: shell(), asked: evil(), ..wrong_host() }),
     ]);
+    samples.extend(super::people::hostile(evil));
     samples
 }
