@@ -356,7 +356,7 @@ pub fn faces() -> Vec<Sample> {
         sample("wrong-host", &wrong_host()),
     ];
     faces.extend(factor::faces());
-    faces.extend(people::faces(Words::plain()));
+    faces.extend(people::faces(&Words::plain()));
     faces
 }
 

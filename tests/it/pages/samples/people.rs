@@ -132,7 +132,7 @@ fn step(words: &Words) -> StepPage {
 }
 
 /// Each page once.
-pub fn faces(words: Words) -> Vec<Sample> {
+pub fn faces(words: &Words) -> Vec<Sample> {
     let sent = SignUpSentPage {
         shell: shell(),
         service: wiki(),
@@ -144,7 +144,7 @@ pub fn faces(words: Words) -> Vec<Sample> {
         service: wiki(),
         address: words.address.clone(),
         methods: providers(),
-        form: Some(SignUpForm { submit: "Accept and create the account", ..form(&words, None) }),
+        form: Some(SignUpForm { submit: "Accept and create the account", ..form(words, None) }),
         valid_until: at(60 * 24 * 3),
     };
     let verify = VerifyPage {
@@ -172,16 +172,16 @@ pub fn faces(words: Words) -> Vec<Sample> {
         logout: "/logout".into(),
     };
     vec![
-        sample("signup", &sign_up(Some(form(&words, None)))),
+        sample("signup", &sign_up(Some(form(words, None)))),
         sample("signup-sent", &sent),
-        sample("signup-confirm", &confirm(&words, None)),
+        sample("signup-confirm", &confirm(words, None)),
         sample("invite", &invite),
-        sample("profile", &profile(&words)),
-        sample("addresses", &addresses(&words)),
-        sample("step", &step(&words)),
+        sample("profile", &profile(words)),
+        sample("addresses", &addresses(words)),
+        sample("step", &step(words)),
         sample("verify", &verify),
         sample("privacy", &privacy),
-        sample("leave", &leave(&words, Field::default())),
+        sample("leave", &leave(words, Field::default())),
         sample("keep", &keep),
     ]
 }
@@ -189,7 +189,7 @@ pub fn faces(words: Words) -> Vec<Sample> {
 /// The pages that show what somebody typed, with this in place of all of it.
 pub fn hostile(word: impl Fn() -> String) -> Vec<Sample> {
     let shows_nothing = ["privacy", "keep"];
-    faces(Words::all(word)).into_iter().filter(|sample| !shows_nothing.contains(&sample.name)).collect()
+    faces(&Words::all(word)).into_iter().filter(|sample| !shows_nothing.contains(&sample.name)).collect()
 }
 
 /// The same pages in other states.
