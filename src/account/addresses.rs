@@ -131,16 +131,8 @@ impl Accounts {
         if !latest::take(&db, &pending(user), id).await? {
             return Ok(Proven::Over);
         }
-        match users::by_email(&db, email).await? {
-            Some(holder) if holder.id != user => return Ok(Proven::Taken),
-            Some(_) => {
-                users::verify_address(&db, user, email, now).await?;
-                self.record_address(&db, by, Event::AddressVerified, user, email).await?;
-            }
-            None => {
-                users::put_address(&db, user, email, true, now).await?;
-                self.record_address(&db, by, Event::AddressAdded, user, email).await?;
-            }
+        if !self.take_in(&db, by, user, email).await? {
+            return Ok(Proven::Taken);
         }
         if *as_main {
             self.switch_main(&db, by, user, email).await?;
@@ -151,6 +143,24 @@ impl Accounts {
         users::changed(&db, user, now).await?;
         self.commit(db).await?;
         Ok(Proven::Theirs)
+    }
+
+    /// Gives the user the proven address, unless somebody else has it.
+    async fn take_in(&self, db: &Tx, by: &By, user: UserId, email: &Email) -> Result<bool, StoreError> {
+        let now = self.store.now();
+        let event = match users::by_email(db, email).await? {
+            Some(holder) if holder.id != user => return Ok(false),
+            Some(_) => {
+                users::verify_address(db, user, email, now).await?;
+                Event::AddressVerified
+            }
+            None => {
+                users::put_address(db, user, email, true, now).await?;
+                Event::AddressAdded
+            }
+        };
+        self.record_address(db, by, event, user, email).await?;
+        Ok(true)
     }
 
     /// Mail goes to this proven address from now on; `notice` goes to the one before. `false` if it is not theirs, or not proven.
@@ -222,14 +232,8 @@ impl Accounts {
         if !spent::spend(&db, link.0, link.1).await? || users::by_id(&db, user).await?.is_none() {
             return Ok(Undone::Over);
         }
-        match users::by_email(&db, &undo.old).await? {
-            Some(holder) if holder.id != user => return Ok(Undone::Taken),
-            Some(_) => {}
-            None => users::put_address(&db, user, &undo.old, true, now).await?,
-        }
-        if let Some(new) = &undo.new {
-            addresses::make_main(&db, user, &undo.old).await?;
-            addresses::remove(&db, user, new).await?;
+        if !give_back(&db, undo, now).await? {
+            return Ok(Undone::Taken);
         }
         // Whoever changed it may have more on the way.
         for key in [pending(user), format!("reset:{user}")] {
@@ -252,6 +256,20 @@ impl Accounts {
     ) -> Result<(), StoreError> {
         self.record(db, by, What::new(event).target(user).details(json!({ "address": email.masked() }))).await
     }
+}
+
+/// As it was before the change; `false` if somebody else has the old address by now.
+async fn give_back(db: &Tx, undo: &Undo, now: i64) -> Result<bool, StoreError> {
+    match users::by_email(db, &undo.old).await? {
+        Some(holder) if holder.id != undo.user => return Ok(false),
+        Some(_) => {}
+        None => users::put_address(db, undo.user, &undo.old, true, now).await?,
+    }
+    if let Some(new) = &undo.new {
+        addresses::make_main(db, undo.user, &undo.old).await?;
+        addresses::remove(db, undo.user, new).await?;
+    }
+    Ok(true)
 }
 
 /// Of an account's links to new addresses, the newest counts.

@@ -125,7 +125,7 @@ impl Accounts {
             let db = self.store.begin().await?;
             let Some(user) = users::by_id(&db, id).await? else { continue };
             // Who wants to stay may have said so a moment ago.
-            if !user.deletes_at.is_some_and(|at| at <= self.at()) {
+            if user.deletes_at.is_none_or(|at| at > self.at()) {
                 continue;
             }
             let mail = farewell(&user);

@@ -31,7 +31,7 @@ pub struct Invite {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Accepted {
     /// A new account.
-    Made(User),
+    Made(Box<User>),
     /// The address has an account by now.
     Known,
     /// It was accepted, taken back or too late.
@@ -123,7 +123,7 @@ impl Accounts {
         let user = self.make_newcomer(&db, new, invitation.roles.clone()).await?;
         self.created(&db, &user, METHOD, invitation.service.as_deref(), by).await?;
         self.commit(db).await?;
-        Ok(Accepted::Made(user))
+        Ok(Accepted::Made(Box::new(user)))
     }
 }
 

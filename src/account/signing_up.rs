@@ -36,7 +36,7 @@ pub struct SignUp {
 #[derive(Debug, Clone, PartialEq)]
 pub enum SignedUp {
     /// A new account.
-    Made(User),
+    Made(Box<User>),
     /// The address has an account by now.
     Known,
     /// The link was used before.
@@ -121,7 +121,7 @@ impl Accounts {
         let user = self.make_newcomer(&db, sign_up, Vec::new()).await?;
         self.created(&db, &user, METHOD, None, by).await?;
         self.commit(db).await?;
-        Ok(SignedUp::Made(user))
+        Ok(SignedUp::Made(Box::new(user)))
     }
 
     /// A new user with a proven address.

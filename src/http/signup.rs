@@ -23,11 +23,12 @@ use super::page::{
 };
 use super::site::{Running, Site};
 use crate::account::signing_up::{METHOD, SignUp, SignedUp};
-use crate::config::settings::{MailTransport, Signup};
+use crate::config::settings::{MailTransport, MfaRule, Signup};
 use crate::config::{Rate, Span};
 use crate::domain::audit::Actor;
 use crate::domain::email::Email;
 use crate::domain::identity::own_name;
+use crate::domain::password::{About, Known};
 use crate::domain::proof::{Amr, Proof};
 use crate::login::door::Carrier;
 use crate::login::{Attempt, Next, magic_link};
@@ -92,7 +93,7 @@ fn show(site: &Site, browser: Browser, next: Option<&Next>, typed: Fields, error
         name: Field::new(typed.name, errors.name),
         password: takes_password(site, next).then(|| Field::new(String::new(), errors.password)),
         is_password_optional: takes_link(site, next),
-        min_length: site.app.settings.login.password.min_length,
+        min_length: least_characters(site),
         terms: site.shell.terms.clone().map(|url| (url, errors.terms)),
         submit: "Create the account",
     });
@@ -146,7 +147,7 @@ pub async fn newcomer(
         None
     });
     if !(password.is_empty() && is_password_optional) {
-        errors.password = unfit(site, password);
+        errors.password = unfit(site, email, name.as_deref(), password).await?;
     }
     let terms_url = site.app.settings.login.terms_url.as_ref();
     if terms_url.is_some() && !terms {
@@ -169,8 +170,20 @@ pub async fn newcomer(
 }
 
 /// Why the text may not become their password.
-fn unfit(site: &Site, password: &str) -> Option<String> {
-    site.app.accounts.hasher().fits(password).err().map(|why| why.to_string())
+async fn unfit(site: &Site, email: &Email, name: Option<&str>, password: &str) -> Result<Option<String>, Error> {
+    let about = About::default().with_email(email).with(Known::Name, name.unwrap_or_default());
+    let judged = site.app.judge_password(password, is_alone(site), about).await?;
+    Ok((!judged.is_good()).then(|| judged.explained()))
+}
+
+/// Whether the password of somebody new is the only thing they prove.
+fn is_alone(site: &Site) -> bool {
+    site.app.settings.login.mfa.require != MfaRule::Always
+}
+
+/// Shortest password of somebody new, in characters.
+pub fn least_characters(site: &Site) -> usize {
+    site.app.least_characters(is_alone(site))
 }
 
 /// Mails a link. The answer, and the work behind it, are the same for every address.

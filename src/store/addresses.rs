@@ -36,7 +36,7 @@ pub async fn of(db: &impl ConnectionTrait, user: UserId) -> Result<Vec<Held>, St
         .order_by_asc(Column::Email)
         .all(db)
         .await?;
-    rows.into_iter().map(held).collect()
+    rows.iter().map(held).collect()
 }
 
 /// Whether somebody has the address and has proven it.
@@ -68,7 +68,7 @@ pub async fn remove(db: &impl ConnectionTrait, user: UserId, email: &Email) -> R
     Ok(gone.rows_affected == 1)
 }
 
-fn held(row: Model) -> Result<Held, StoreError> {
+fn held(row: &Model) -> Result<Held, StoreError> {
     let email = row.email.parse().map_err(|_| StoreError::Corrupt("an address is not one".into()))?;
     Ok(Held { email, verified_at: row.verified_at.map(moment).transpose()?, is_main: row.main == 1 })
 }

@@ -6,7 +6,10 @@ use sea_orm::{
 };
 use serde_json::{Map, Value, json};
 
-use super::entity::{address, alias, audit_event, identity, passkey, password, recovery_code, session, totp, user};
+use super::entity::{
+    address, alias, api_key, audit_event, identity, passkey, password, recovery_code, service_session, session, totp,
+    user,
+};
 use super::{Store, StoreError};
 use crate::domain::id::{SessionId, UserId};
 
@@ -25,6 +28,8 @@ const SECRET: &[&str] = &[
     "seq",
     "previous",
     "salt",
+    "refresh_hash",
+    "family",
     "origin",
     "user_id",
 ];
@@ -44,6 +49,9 @@ impl Store {
         all.insert("password".into(), rows(db, password::Entity, password::Column::UserId.eq(id.0)).await?);
         all.insert("authenticator_app".into(), rows(db, totp::Entity, totp::Column::UserId.eq(id.0)).await?);
         all.insert("passkeys".into(), rows(db, passkey::Entity, passkey::Column::UserId.eq(id.0)).await?);
+        all.insert("api_keys".into(), rows(db, api_key::Entity, api_key::Column::UserId.eq(id.0)).await?);
+        let elsewhere = rows(db, service_session::Entity, service_session::Column::UserId.eq(id.0)).await?;
+        all.insert("sessions_of_services".into(), elsewhere);
         let codes = recovery_code::Entity::find().filter(recovery_code::Column::UserId.eq(id.0)).count(db).await?;
         all.insert("recovery_codes".into(), json!({ "count": codes }));
         let mut sessions = rows(db, session::Entity, session::Column::UserId.eq(id.0)).await?;

@@ -8,7 +8,6 @@ pub mod audit;
 pub mod bans;
 pub mod chain;
 pub mod changes;
-pub mod deeds;
 pub mod entity;
 pub mod erasing;
 pub mod factors;

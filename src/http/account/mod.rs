@@ -38,6 +38,8 @@ use crate::http::page::{
 use crate::http::site::{Running, Site};
 use crate::http::sudo::signed_in;
 
+/// How much of what happened the overview shows.
+const DEEDS: u64 = 5;
 /// What a browser remembers of somebody who left: providers ask the next one who they are.
 pub const LEFT: &str = "left";
 /// For how long.
@@ -105,7 +107,7 @@ async fn account(site: Site, browser: Browser, Query(news): Query<News>) -> Resu
         now: Moment::from(site.app.now()),
         no_admin_yet: !has_admin(&site).await?,
         checks: overview::checks(&site, user).await?,
-        deeds: overview::deeds(&site, user).await?,
+        deeds: activity::rows(&site, &live, None, None, DEEDS).await?.0,
     };
     Ok(browser.answer(page.answer(StatusCode::OK)))
 }

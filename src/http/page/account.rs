@@ -5,7 +5,7 @@ use std::sync::Arc;
 use askama::Template;
 
 use super::show::initial;
-use super::{Frame, Hidden, Href, Methods, Moment, Notice, Page, ServiceLink, Shell};
+use super::{ActivityRow, Frame, Hidden, Href, Methods, Moment, Notice, Page, ServiceLink, Shell};
 
 /// `/account`: who is signed in, and where.
 #[derive(Debug, Clone, Template)]
@@ -38,7 +38,7 @@ pub struct AccountPage {
     /// What makes the account safe.
     pub checks: Vec<CheckRow>,
     /// What happened lately, the newest first.
-    pub deeds: Vec<DeedRow>,
+    pub deeds: Vec<ActivityRow>,
 }
 
 /// One thing that makes an account safe.
@@ -50,17 +50,6 @@ pub struct CheckRow {
     pub text: &'static str,
     /// Where it is changed.
     pub action: Href,
-}
-
-/// One thing that happened.
-#[derive(Debug, Clone)]
-pub struct DeedRow {
-    /// What.
-    pub text: &'static str,
-    /// On which browser: `Firefox on Linux`.
-    pub device: Option<String>,
-    /// When.
-    pub at: Moment,
 }
 
 impl AccountPage {

@@ -4,6 +4,7 @@
 pub mod factor;
 mod hostile;
 mod keys;
+mod people;
 
 use std::sync::Arc;
 
@@ -20,6 +21,8 @@ use crate::http::page::{
     SetupErrors, SetupPage, Shell, ShownAddress, SignedOutPage, Tab, WrongHostPage,
 };
 use crate::mail::letter::MagicLinkLetter;
+
+use self::people::Words;
 
 pub use self::hostile::{HOSTILE, hostile};
 
@@ -351,6 +354,7 @@ pub fn faces() -> Vec<Sample> {
         sample("wrong-host", &wrong_host()),
     ]);
     faces.extend(factor::faces());
+    faces.extend(people::faces(&Words::plain()));
     faces
 }
 
@@ -421,6 +425,7 @@ pub fn plain() -> Vec<Sample> {
         sample("setup-errors", &setup(wrong)),
     ]);
     samples.extend(factor::more());
+    samples.extend(people::others());
     samples
 }
 

@@ -231,7 +231,7 @@ async fn the_overview_says_what_could_be_safer_and_what_happened() {
         "more than one way to sign in",
         "no passkey yet",
         "The account was made",
-        "Signed in",
+        "You signed in",
     ] {
         assert!(ada.sees(text), "{text}: {}", ada.body());
     }

@@ -190,5 +190,6 @@ fn more() -> Vec<Sample> {
         ),
         sample("wrong-host", &WrongHostPage { shell: shell(), asked: evil(), ..wrong_host() }),
     ]);
+    samples.extend(super::people::hostile(evil));
     samples
 }
