@@ -171,7 +171,12 @@ async fn come_back(
     };
     forgive_all(&site, browser.ip(), &limits).await?;
     match outcome {
-        Outcome::In(user) => finish(&site, browser, &user, Proof::of(&attempt.method, Amr::Fed), attempt.next).await,
+        Outcome::In(user) => {
+            let trusts = site.app.settings.login.mfa.trust_upstream_amr;
+            let proof = Proof::of(&attempt.method, Amr::Fed);
+            let proof = if trusts && waiting.identity.says_mfa { proof.and(Amr::FedMfa) } else { proof };
+            finish(&site, browser, &user, proof, attempt.next).await
+        }
         Outcome::Ask(_) => {
             wait_for_proof(&site, &mut browser, &waiting, attempt.next);
             Ok(browser.answer(see_other(&site.path("/login/link-accounts"))))

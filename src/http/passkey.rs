@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
-use axum::routing::post;
+use axum::routing::{get, post};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -32,7 +32,10 @@ const REFUSED: &str = "This passkey does not open an account here. Use another o
 
 /// The routes of this area.
 pub fn router() -> Router<Running> {
-    Router::new().route("/login/passkey/options", post(options)).route("/login/passkey", post(sign_in))
+    Router::new()
+        .route("/login/passkey/options", post(options))
+        .route("/login/passkey", post(sign_in))
+        .route("/.well-known/webauthn", get(related))
 }
 
 #[derive(Deserialize)]
@@ -127,11 +130,25 @@ pub fn keep(site: &Site, browser: &mut Browser, asked: Asked, challenge: Challen
     }
     let attempt = site.app.door.begin(method, next, PATIENCE, memory);
     browser.keep(&attempt, false);
-    let body = json!({ "attempt": attempt.id, "options": challenge.options });
-    let mut response = Response::new(body.to_string().into());
+    told(&json!({ "attempt": attempt.id, "options": challenge.options }))
+}
+
+fn told(what: &Value) -> Response {
+    let mut response = Response::new(what.to_string().into());
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
+}
+
+/// Other origins where passkeys of ours may be used (Web Authentication Level 3 §5.11).
+async fn related(site: Site) -> Result<Response, Error> {
+    let passkey = &site.app.settings.login.passkey;
+    if !passkey.enabled || passkey.extra_origins.is_empty() {
+        return Err(Code::NotFound.into());
+    }
+    let own = std::iter::once(&site.app.settings.server.issuer);
+    let origins: Vec<_> = own.chain(&passkey.extra_origins).map(|url| url.origin().ascii_serialization()).collect();
+    Ok(told(&json!({ "origins": origins })))
 }
 
 /// The challenge that was asked for in this browser, once.
