@@ -85,7 +85,7 @@ async fn sign_in(
     }
     let answer = answer(&fields.credential)?;
     match proven(&site, &browser, &memory, &answer, None).await? {
-        Some((user, used)) if used.user_verified => {
+        Some((user, passkey)) if passkey.user_verified => {
             forgive_all(&site, browser.ip(), &limits).await?;
             let proof = Proof::of(METHOD, Amr::Passkey).and(Amr::UserVerified);
             finish(&site, browser, &user, proof, attempt.next).await
@@ -180,45 +180,43 @@ pub async fn proven(
     answer: &Answer,
     expected: Option<UserId>,
 ) -> Result<Option<(User, Used)>, Error> {
-    let Some(kept) = site.app.store().passkey(&answer.id).await? else {
-        tracing::info!("a passkey nobody has was refused");
-        return Ok(None);
+    let (kept, owner) = match owner(site, memory, answer, expected).await? {
+        Ok(found) => found,
+        Err((user, why)) => {
+            site.app.accounts.login_failed(user, METHOD, why, &browser.by(Actor::Anonymous)).await?;
+            return Ok(None);
+        }
     };
+    let why = match passkeys(site)?.check(&memory.state, answer, &kept.credential) {
+        Ok(proof) if site.app.accounts.use_passkey(&kept, &proof.credential).await? => {
+            return Ok(Some((owner, proof)));
+        }
+        Ok(_) => "another answer of it came first".to_owned(),
+        Err(PasskeyError::Cloned) => {
+            site.app.accounts.passkey_cloned(&owner, &kept, &browser.by(Actor::Anonymous)).await?;
+            return Ok(None);
+        }
+        Err(PasskeyError::Refused(why)) => why,
+    };
+    site.app.accounts.login_failed(Some(owner.id), METHOD, &why, &browser.by(Actor::Anonymous)).await?;
+    Ok(None)
+}
+
+/// A passkey with its owner, or whose sign-in failed and why.
+type Owned = Result<(Passkey, User), (Option<UserId>, &'static str)>;
+
+/// Whose passkey it is, if it is anybody's who may sign in with it here.
+async fn owner(site: &Site, memory: &Memory, answer: &Answer, expected: Option<UserId>) -> Result<Owned, Error> {
+    let Some(kept) = site.app.store().passkey(&answer.id).await? else { return Ok(Err((None, "nobody has it"))) };
     // Who it says it is, and whose it is, are two facts (WebAuthn §7.2, step 6).
     let said = answer.user.or(expected);
     if said != Some(kept.user) || expected.is_some_and(|user| user != kept.user) || memory.user != expected {
-        tracing::warn!(user.id = %kept.user, "a passkey was refused: it was used for somebody else");
-        return Ok(None);
+        return Ok(Err((Some(kept.user), "it is somebody else's")));
     }
-    let Some(user) = site.app.store().user(kept.user).await?.filter(|user| !user.is_locked()) else {
-        tracing::info!(user.id = %kept.user, "a passkey of a locked user was refused");
-        return Ok(None);
-    };
-    let by = browser.by(Actor::Anonymous);
-    match passkeys(site)?.check(&memory.state, answer, &kept.credential) {
-        Ok(used) if site.app.accounts.use_passkey(&kept, &used.credential).await? => Ok(Some((user, used))),
-        Ok(_) => Ok(None),
-        Err(PasskeyError::Cloned) => {
-            site.app.accounts.passkey_cloned(&user, &kept, &by).await?;
-            Ok(None)
-        }
-        Err(error) => {
-            refused(site, &user, &kept, &error, browser).await?;
-            Ok(None)
-        }
+    match site.app.store().user(kept.user).await?.filter(|user| !user.is_locked()) {
+        Some(user) => Ok(Ok((kept, user))),
+        None => Ok(Err((Some(kept.user), "the account is locked"))),
     }
-}
-
-async fn refused(
-    site: &Site,
-    user: &User,
-    kept: &Passkey,
-    error: &PasskeyError,
-    browser: &Browser,
-) -> Result<(), Error> {
-    tracing::info!(user.id = %user.id, error = %error, "a passkey was refused");
-    let by = browser.by(Actor::Anonymous);
-    Ok(site.app.accounts.passkey_refused(user, kept, &error.to_string(), &by).await?)
 }
 
 impl From<PasskeyError> for Error {
