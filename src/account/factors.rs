@@ -66,10 +66,7 @@ impl Accounts {
             self.forgive_try(what, user.id).await?;
             return Ok(Second::Right(amr));
         }
-        let db = self.store.begin().await?;
-        let failed = What::new(Event::UserLoginFailed).target(user.id).details(json!({ "factor": what }));
-        self.record(&db, by, failed).await?;
-        self.commit(db).await?;
+        self.login_failed(Some(user.id), what, "wrong second factor", by).await?;
         Ok(Second::Wrong)
     }
 
@@ -193,8 +190,8 @@ impl Accounts {
             return Ok(false);
         }
         let left = factors::factors(&db, user.id).await?.recovery_left;
-        let used = What::new(Event::RecoveryUsed).target(user.id).details(json!({ "left": left }));
-        self.record(&db, by, used).await?;
+        let what = What::new(Event::RecoveryUsed).target(user.id).details(json!({ "left": left }));
+        self.record(&db, by, what).await?;
         let line = format!("A recovery code was used to sign in to your account. You have {left} left.");
         self.write_to(&db, user, "A recovery code was used", &line).await?;
         self.commit(db).await?;

@@ -89,20 +89,6 @@ impl Accounts {
         self.commit(db).await
     }
 
-    /// Writes down that a passkey was refused, and why.
-    pub async fn passkey_refused(
-        &self,
-        user: &User,
-        passkey: &Passkey,
-        why: &str,
-        by: &By,
-    ) -> Result<(), AccountError> {
-        let db = self.store.begin().await?;
-        let details = json!({ "factor": "passkey", "name": passkey.name, "why": why });
-        self.record(&db, by, What::new(Event::UserLoginFailed).target(user.id).details(details)).await?;
-        self.commit(db).await
-    }
-
     /// Calls a passkey something else; `false` if it is not theirs.
     pub async fn rename_passkey(&self, user: UserId, id: &str, name: &str, by: &By) -> Result<bool, AccountError> {
         let name = passkey_name(name);

@@ -32,6 +32,9 @@ pub struct Identity {
     pub avatar_url: Option<Url>,
     /// Groups as `provider:value`.
     pub groups: Vec<String>,
+    /// Whether the upstream says that it asked for two factors (RFC 8176 §2, `mfa`). What that is worth is not its to say.
+    #[serde(default)]
+    pub says_mfa: bool,
 }
 
 /// Longest subject that is kept, in bytes.

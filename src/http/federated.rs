@@ -156,13 +156,9 @@ async fn come_back(
         forgive_all(&site, browser.ip(), &limits).await?;
         return identities::connect(&site, browser, &wish, &identity).await;
     }
-    let outcome = match (answer.code, answer.error) {
-        (Some(code), None) => {
-            let by = browser.by(Actor::Anonymous);
-            arrive(&site, provider, &attempt, &Callback { code, iss: answer.iss }, &by).await
-        }
-        (None, Some(_)) => Err(Error::new(Code::ProviderRefused)),
-        _ => Err(Code::LoginStale.into()),
+    let outcome = match said(answer) {
+        Ok(callback) => arrive(&site, provider, &attempt, &callback, &browser.by(Actor::Anonymous)).await,
+        Err(error) => Err(error),
     };
     note_failure(&site, &browser, &attempt.method, &outcome).await?;
     let Arrived { outcome, waiting } = match outcome {
@@ -171,7 +167,10 @@ async fn come_back(
     };
     forgive_all(&site, browser.ip(), &limits).await?;
     match outcome {
-        Outcome::In(user) => finish(&site, browser, &user, Proof::of(&attempt.method, Amr::Fed), attempt.next).await,
+        Outcome::In(user) => {
+            let proof = proof(&site, &attempt.method, &waiting.identity);
+            finish(&site, browser, &user, proof, attempt.next).await
+        }
         Outcome::Ask(_) => {
             wait_for_proof(&site, &mut browser, &waiting, attempt.next);
             Ok(browser.answer(see_other(&site.path("/login/link-accounts"))))
@@ -179,14 +178,26 @@ async fn come_back(
     }
 }
 
+/// What a provider's word is worth.
+fn proof(site: &Site, method: &str, identity: &Identity) -> Proof {
+    let proof = Proof::of(method, Amr::Fed);
+    let is_believed = identity.says_mfa && site.app.settings.login.mfa.trust_upstream_amr;
+    if is_believed { proof.and(Amr::FedMfa) } else { proof }
+}
+
 /// Whom the provider vouches for, where nobody signs in.
 async fn vouched(provider: &dyn Provider, attempt: &Attempt, answer: Answer) -> Result<Identity, Error> {
-    let callback = match (answer.code, answer.error) {
-        (Some(code), None) => Callback { code, iss: answer.iss },
-        (None, Some(_)) => return Err(Error::new(Code::ProviderRefused)),
-        _ => return Err(Code::LoginStale.into()),
-    };
+    let callback = said(answer)?;
     federated::resume(provider, attempt, &callback).await.map_err(|error| failed(&attempt.method, error))
+}
+
+/// What came back, unless somebody said no.
+fn said(answer: Answer) -> Result<Callback, Error> {
+    match (answer.code, answer.error) {
+        (Some(code), None) => Ok(Callback { code, iss: answer.iss }),
+        (None, Some(_)) => Err(Error::new(Code::ProviderRefused)),
+        _ => Err(Code::LoginStale.into()),
+    }
 }
 
 /// Writes down what the upstream did not do; what the accounts refused, they have written down themselves.

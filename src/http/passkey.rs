@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
-use axum::routing::post;
+use axum::routing::{get, post};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -32,7 +32,10 @@ const REFUSED: &str = "This passkey does not open an account here. Use another o
 
 /// The routes of this area.
 pub fn router() -> Router<Running> {
-    Router::new().route("/login/passkey/options", post(options)).route("/login/passkey", post(sign_in))
+    Router::new()
+        .route("/login/passkey/options", post(options))
+        .route("/login/passkey", post(sign_in))
+        .route("/.well-known/webauthn", get(related))
 }
 
 #[derive(Deserialize)]
@@ -82,7 +85,7 @@ async fn sign_in(
     }
     let answer = answer(&fields.credential)?;
     match proven(&site, &browser, &memory, &answer, None).await? {
-        Some((user, used)) if used.user_verified => {
+        Some((user, passkey)) if passkey.user_verified => {
             forgive_all(&site, browser.ip(), &limits).await?;
             let proof = Proof::of(METHOD, Amr::Passkey).and(Amr::UserVerified);
             finish(&site, browser, &user, proof, attempt.next).await
@@ -127,11 +130,25 @@ pub fn keep(site: &Site, browser: &mut Browser, asked: Asked, challenge: Challen
     }
     let attempt = site.app.door.begin(method, next, PATIENCE, memory);
     browser.keep(&attempt, false);
-    let body = json!({ "attempt": attempt.id, "options": challenge.options });
-    let mut response = Response::new(body.to_string().into());
+    told(&json!({ "attempt": attempt.id, "options": challenge.options }))
+}
+
+fn told(what: &Value) -> Response {
+    let mut response = Response::new(what.to_string().into());
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
+}
+
+/// Other origins where passkeys of ours may be used (Web Authentication Level 3 §5.11).
+async fn related(site: Site) -> Result<Response, Error> {
+    let passkey = &site.app.settings.login.passkey;
+    if !passkey.enabled || passkey.extra_origins.is_empty() {
+        return Err(Code::NotFound.into());
+    }
+    let own = std::iter::once(&site.app.settings.server.issuer);
+    let origins: Vec<_> = own.chain(&passkey.extra_origins).map(|url| url.origin().ascii_serialization()).collect();
+    Ok(told(&json!({ "origins": origins })))
 }
 
 /// The challenge that was asked for in this browser, once.
@@ -163,45 +180,43 @@ pub async fn proven(
     answer: &Answer,
     expected: Option<UserId>,
 ) -> Result<Option<(User, Used)>, Error> {
-    let Some(kept) = site.app.store().passkey(&answer.id).await? else {
-        tracing::info!("a passkey nobody has was refused");
-        return Ok(None);
+    let (kept, owner) = match owner(site, memory, answer, expected).await? {
+        Ok(found) => found,
+        Err((user, why)) => {
+            site.app.accounts.login_failed(user, METHOD, why, &browser.by(Actor::Anonymous)).await?;
+            return Ok(None);
+        }
     };
+    let why = match passkeys(site)?.check(&memory.state, answer, &kept.credential) {
+        Ok(proof) if site.app.accounts.use_passkey(&kept, &proof.credential).await? => {
+            return Ok(Some((owner, proof)));
+        }
+        Ok(_) => "another answer of it came first".to_owned(),
+        Err(PasskeyError::Cloned) => {
+            site.app.accounts.passkey_cloned(&owner, &kept, &browser.by(Actor::Anonymous)).await?;
+            return Ok(None);
+        }
+        Err(PasskeyError::Refused(why)) => why,
+    };
+    site.app.accounts.login_failed(Some(owner.id), METHOD, &why, &browser.by(Actor::Anonymous)).await?;
+    Ok(None)
+}
+
+/// A passkey with its owner, or whose sign-in failed and why.
+type Owned = Result<(Passkey, User), (Option<UserId>, &'static str)>;
+
+/// Whose passkey it is, if it is anybody's who may sign in with it here.
+async fn owner(site: &Site, memory: &Memory, answer: &Answer, expected: Option<UserId>) -> Result<Owned, Error> {
+    let Some(kept) = site.app.store().passkey(&answer.id).await? else { return Ok(Err((None, "nobody has it"))) };
     // Who it says it is, and whose it is, are two facts (WebAuthn §7.2, step 6).
     let said = answer.user.or(expected);
     if said != Some(kept.user) || expected.is_some_and(|user| user != kept.user) || memory.user != expected {
-        tracing::warn!(user.id = %kept.user, "a passkey was refused: it was used for somebody else");
-        return Ok(None);
+        return Ok(Err((Some(kept.user), "it is somebody else's")));
     }
-    let Some(user) = site.app.store().user(kept.user).await?.filter(|user| !user.is_locked()) else {
-        tracing::info!(user.id = %kept.user, "a passkey of a locked user was refused");
-        return Ok(None);
-    };
-    let by = browser.by(Actor::Anonymous);
-    match passkeys(site)?.check(&memory.state, answer, &kept.credential) {
-        Ok(used) if site.app.accounts.use_passkey(&kept, &used.credential).await? => Ok(Some((user, used))),
-        Ok(_) => Ok(None),
-        Err(PasskeyError::Cloned) => {
-            site.app.accounts.passkey_cloned(&user, &kept, &by).await?;
-            Ok(None)
-        }
-        Err(error) => {
-            refused(site, &user, &kept, &error, browser).await?;
-            Ok(None)
-        }
+    match site.app.store().user(kept.user).await?.filter(|user| !user.is_locked()) {
+        Some(user) => Ok(Ok((kept, user))),
+        None => Ok(Err((Some(kept.user), "the account is locked"))),
     }
-}
-
-async fn refused(
-    site: &Site,
-    user: &User,
-    kept: &Passkey,
-    error: &PasskeyError,
-    browser: &Browser,
-) -> Result<(), Error> {
-    tracing::info!(user.id = %user.id, error = %error, "a passkey was refused");
-    let by = browser.by(Actor::Anonymous);
-    Ok(site.app.accounts.passkey_refused(user, kept, &error.to_string(), &by).await?)
 }
 
 impl From<PasskeyError> for Error {

@@ -127,7 +127,14 @@ impl Common {
             username: words(&self.claims.username).and_then(|name| display_name(&name)),
             avatar_url: words(&self.claims.avatar).and_then(|picture| avatar(&picture)),
             groups: find(&self.claims.groups).map(|groups| self.groups(&groups)).unwrap_or_default(),
+            says_mfa: false,
         })
+    }
+
+    /// Whether an ID token says `mfa` in its `amr`, and its provider is believed at all.
+    pub fn says_mfa(&self, token: &Value) -> bool {
+        let said = token["amr"].as_array().is_some_and(|amr| amr.iter().any(|word| word == "mfa"));
+        said && self.trust != EmailTrust::Never
     }
 
     /// The address, if what the document says about it is proof enough.

@@ -125,7 +125,8 @@ fn seed(person: Person, id: &str) -> Result<Seed, String> {
     let email = email.and_then(|email| VerifiedEmail::vouched(email, email_verified.unwrap_or(true)));
     let groups = groups.into_iter().map(|group| format!("{id}:{group}")).collect();
     let username = username.map(|username| username.as_str().to_owned());
-    let identity = Identity { subject, email, name: display_name(&name), username, avatar_url: None, groups };
+    let identity =
+        Identity { subject, email, name: display_name(&name), username, avatar_url: None, groups, says_mfa: false };
     Ok(Seed { identity, roles, locked })
 }
 

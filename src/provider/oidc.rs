@@ -125,7 +125,9 @@ impl Provider for Oidc {
 
     async fn identify(&self, handshake: &Handshake, callback: &Callback) -> Result<Identity, ProviderError> {
         let claims = self.party.claims(handshake, callback).await?;
-        self.party.common.identity(self.party.issuer(), &claims.documents())
+        let says_mfa = self.party.common.says_mfa(&claims.token);
+        let identity = self.party.common.identity(self.party.issuer(), &claims.documents())?;
+        Ok(Identity { says_mfa, ..identity })
     }
 
     async fn probe(&self) -> Result<Vec<String>, ProviderError> {

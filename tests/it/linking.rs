@@ -87,6 +87,7 @@ fn at(provider: &str, realm: &str, subject: &str) -> Identity {
         username: None,
         avatar_url: None,
         groups: Vec::new(),
+        says_mfa: false,
     }
 }
 

@@ -146,3 +146,20 @@ async fn a_login_token_with_one_factor_is_not_enough_for_such_a_service() {
     assert_eq!(refused.status, 403, "{}", refused.body);
     assert!(refused.body.contains("second factor"), "{}", refused.body);
 }
+
+#[tokio::test]
+async fn a_provider_that_asked_for_two_factors_is_believed_only_where_the_file_says_so() {
+    for (keys, trusted) in [
+        (String::new(), false),
+        ("trust_upstream_amr = true\n".to_owned(), true),
+        ("trust_upstream_amr = true\n[providers.sso]\nemail_trust = \"never\"\n".to_owned(), false),
+    ] {
+        let stage = Stage::with(&format!("{ALWAYS}{keys}")).await;
+        for (amr, counts) in [(serde_json::json!(["pwd", "mfa"]), trusted), (serde_json::json!(["pwd"]), false)] {
+            stage.upstream.script().claims["amr"] = amr;
+            let mut ada = stage.browser();
+            ada.sign_in().await;
+            assert_eq!(ada.session_cookie().is_some(), counts, "{keys} {}", ada.body());
+        }
+    }
+}

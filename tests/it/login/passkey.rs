@@ -249,3 +249,31 @@ async fn switched_off_they_are_nowhere() {
     assert!(!browser.has("#passkey-submit") && !browser.body().contains("<script"));
     assert!(!browser.last.header("content-security-policy").unwrap().contains("script-src"));
 }
+
+#[tokio::test]
+async fn other_origins_of_ours_are_named_and_believed() {
+    let stage = Stage::with("[login.passkey]\nextra_origins = [\"https://app.example\"]\n").await;
+    let reply = stage.get("/.well-known/webauthn").await;
+    assert_eq!(reply.json()["origins"], serde_json::json!(["https://auth.example", "https://app.example"]));
+    let (mut ada, _) = signed_in(&stage, "ada").await;
+    let mut key = Authenticator::new();
+    makes_passkey(&mut ada, &mut key).await;
+    key.origin = "https://app.example".into();
+
+    assert_eq!(uses_passkey(&mut stage.browser(), &mut key).await, 303);
+
+    assert_eq!(Stage::open().await.get("/.well-known/webauthn").await.status, 404);
+}
+
+#[tokio::test]
+async fn no_host_of_a_request_has_a_part_in_it() {
+    let stage = Stage::open().await;
+    let mut browser = stage.browser();
+    browser.open("/login").await;
+    let form = csrf(&browser, "#passkey-submit");
+
+    let ask = browser.asks("POST", "/login/passkey/options").header("x-forwarded-host", "evil.example");
+    let told = ask.form(&[("csrf", &form)]).await.json();
+
+    assert_eq!(told["options"]["rpId"], "auth.example");
+}

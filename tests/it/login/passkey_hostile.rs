@@ -8,6 +8,9 @@ use super::{answers, challenge, csrf, events, makes_passkey, signed_in, uses_pas
 use crate::it::stage::{Authenticator, Browser, Stage};
 use crate::store::entity::passkey::Entity;
 
+/// What is not true, and how to say it.
+type Lie = (&'static str, fn(&mut Authenticator));
+
 /// Ada, signed in, with a passkey.
 async fn ada(stage: &Stage) -> (Browser, Authenticator) {
     let (mut ada, _) = signed_in(stage, "ada").await;
@@ -20,7 +23,7 @@ async fn ada(stage: &Stage) -> (Browser, Authenticator) {
 async fn no_lie_signs_in() {
     let stage = Stage::with("[rate_limit]\nlogin_ip = { limit = 1000, per = \"1m\", burst = 1000 }\n").await;
     let (_, mut key) = ada(&stage).await;
-    let lies: [(&str, fn(&mut Authenticator)); 13] = [
+    let lies: [Lie; 13] = [
         ("another origin", |key| key.origin = "https://evil.example".into()),
         ("a sub-domain", |key| key.origin = "https://sub.auth.example".into()),
         ("http", |key| key.origin = "http://auth.example".into()),
@@ -105,7 +108,6 @@ async fn a_challenge_is_for_one_browser_one_purpose_five_minutes() {
     browser.open("/login").await;
     assert_eq!(answers(&mut browser, path, "#passkey-submit", attempt, &said).await, 400, "a second time");
 
-    stage.wait(Duration::minutes(-5));
     ada.open("/account/security/passkeys/new").await;
     let told = challenge(&mut ada, "/account/security/passkeys/options", "#new-passkey-submit").await;
     let said = key.get(&told["options"]);
@@ -119,7 +121,7 @@ async fn a_challenge_is_for_one_browser_one_purpose_five_minutes() {
 async fn registrations_that_are_not_right_are_kept_nowhere() {
     let stage = Stage::open().await;
     let (mut ada, _) = signed_in(&stage, "ada").await;
-    let lies: [(&str, fn(&mut Authenticator)); 9] = [
+    let lies: [Lie; 9] = [
         ("another origin", |key| key.origin = "https://evil.example".into()),
         ("inside another page", |key| key.cross_origin = true),
         ("another relying party", |key| key.rp_id = "evil.example".into()),

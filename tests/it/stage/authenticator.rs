@@ -8,6 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 /// One key on one device. Every field may be set wrong.
+#[expect(clippy::struct_excessive_bools, reason = "they are flags of a byte")]
 pub struct Authenticator {
     pub key: EcdsaKeyPair,
     pub id: Vec<u8>,

@@ -1,5 +1,7 @@
 //! An authenticator app made by hand from RFC 4226 and RFC 6238, and the codes a person has written down.
 
+use std::fmt::Write as _;
+
 use aws_lc_rs::hmac;
 
 /// An app that knows one seed.
@@ -13,7 +15,7 @@ impl Phone {
         let mut bits = String::new();
         for letter in key.chars().filter(|c| !c.is_whitespace()) {
             let value = "abcdefghijklmnopqrstuvwxyz234567".find(letter.to_ascii_lowercase()).unwrap();
-            bits.push_str(&format!("{value:05b}"));
+            write!(bits, "{value:05b}").unwrap();
         }
         let bytes = bits.as_bytes().chunks_exact(8);
         Self { seed: bytes.map(|byte| u8::from_str_radix(std::str::from_utf8(byte).unwrap(), 2).unwrap()).collect() }
