@@ -15,6 +15,7 @@ mod post;
 mod tokens;
 
 use std::ops::Deref;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -43,6 +44,7 @@ use crate::login::{Door, Next};
 use crate::mail::Mailer;
 use crate::memo::Memo;
 use crate::net::Net;
+use crate::net::place::Places;
 use crate::permission::chain::{Chain, ChainState};
 use crate::permission::{self, PermissionProvider};
 use crate::plugin::{Registry, Tools};
@@ -108,6 +110,8 @@ pub struct Parts {
     pub chain: Chain,
     /// Who is told.
     pub extensions: Arc<Registry<dyn Extension>>,
+    /// Where addresses are; `None` where nobody knows.
+    pub places: Option<Places>,
     /// Carries letters; `None` where none are sent.
     pub mailer: Option<Arc<dyn Mailer>>,
 }
@@ -174,7 +178,9 @@ impl App {
         let door = Door::new(house.master.clone(), house.store.clone());
         let chain = Chain::new(&plugged.permissions, house.chain_state.clone(), house.clock.clone());
         let providers = plugged.providers;
+        let places = settings.privacy.geoip_db.as_deref().and_then(places);
         Ok(Self(Arc::new(Parts {
+            places,
             settings,
             house,
             issuer,
@@ -186,6 +192,11 @@ impl App {
             extensions,
             mailer,
         })))
+    }
+
+    /// Where an address is: `Berlin, Germany`; `None` if nobody knows.
+    pub fn place(&self, ip: &str) -> Option<String> {
+        self.places.as_ref()?.name(ip.parse().ok()?)
     }
 
     /// Now.
@@ -231,7 +242,8 @@ impl App {
 
     /// How long sessions wait for their people.
     pub fn patience(&self) -> Patience {
-        Patience { idle: self.settings.session.idle_timeout, touch: self.settings.session.touch_interval }
+        let session = &self.settings.session;
+        Patience { idle: session.idle_timeout, remembered: session.remember_timeout, touch: session.touch_interval }
     }
 
     /// The session, if it may be used now.
@@ -250,10 +262,21 @@ impl App {
     }
 }
 
+/// The names of places; without them lists show addresses only.
+fn places(path: &Path) -> Option<Places> {
+    let opened = Places::open(path);
+    opened.map_err(|why| tracing::warn!(path = %path.display(), why, "the names of places cannot be read")).ok()
+}
+
 /// How long sessions live, as the file says.
 pub fn lifetimes(settings: &Settings) -> Lifetimes {
     let session = &settings.session;
-    Lifetimes { absolute: session.absolute_timeout, idle: session.idle_timeout, max_per_user: session.max_per_user }
+    Lifetimes {
+        absolute: session.absolute_timeout,
+        idle: session.idle_timeout,
+        remembered: session.remember_timeout,
+        max_per_user: session.max_per_user,
+    }
 }
 
 /// How keys are rotated, as the file says.

@@ -90,6 +90,7 @@ impl Assets {
             terms: link(&links.terms),
             privacy: link(&links.privacy),
             support: link(&links.support),
+            people_have_keys: false,
         }
     }
 

@@ -8,13 +8,14 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method};
 use axum::response::Response;
 use axum_extra::extract::cookie::{Cookie, SameSite};
-use tower_sessions::Session;
+use tower_sessions::{Expiry, Session};
 
 use super::client::ClientIp;
 use super::error::{Code, Error};
 use super::layers::RequestId;
 use super::origin;
 use super::site::{Running, Site};
+use crate::config::settings::RememberMe;
 use crate::domain::audit::{Actor, By};
 use crate::keys::random_token;
 use crate::login::door::{Attempt, Carrier};
@@ -28,6 +29,11 @@ const ATTEMPT_BYTES: usize = 8 * 1024;
 /// How long a browser keeps its own cookie, in days. It names nobody and only ties forms to the browser.
 const BROWSER_DAYS: i64 = 365;
 
+/// What a browser keeps of the wish to stay signed in, until the sign-in is finished.
+const STAY: &str = "stay";
+/// How long that may take.
+const STAY_FOR: time::Duration = time::Duration::minutes(15);
+
 /// The browser a request came from.
 #[derive(Debug, Clone)]
 pub struct Browser {
@@ -40,6 +46,8 @@ pub struct Browser {
     user_agent: Option<String>,
     ip: Option<std::net::IpAddr>,
     session: Session,
+    /// Whether the person wants to stay signed in here.
+    stays: bool,
     set: Vec<Cookie<'static>>,
 }
 
@@ -59,7 +67,9 @@ impl FromRequestParts<Running> for Browser {
         let name = cookie_name(&site, "browser");
         let known = cookies.iter().find(|(have, value)| *have == name && (40..=64).contains(&value.len()));
         let id = known.map(|(_, value)| value.clone());
+        let stay = cookie_name(&site, STAY);
         Ok(Self {
+            stays: cookies.iter().any(|(name, _)| *name == stay),
             is_new: id.is_none(),
             id: id.unwrap_or_else(random_token),
             is_same_site: origin::check(&Method::POST, &parts.headers, &own_origin(&site)).is_ok(),
@@ -124,14 +134,68 @@ impl Browser {
         let signed_in: Option<SignedIn> =
             self.session.get(SIGNED_IN).await.map_err(|error| Error::new(Code::DatabaseUnavailable).because(error))?;
         let Some(signed_in) = signed_in else { return Ok(None) };
-        Ok(self.site.app.live(signed_in.session).await?.filter(|live| live.user.id == signed_in.user))
+        let live = self.site.app.live(signed_in.session).await?.filter(|live| live.user.id == signed_in.user);
+        match live {
+            Some(live) if self.has_moved(&signed_in) => {
+                self.end_where_it_moved(&live).await?;
+                Ok(None)
+            }
+            live => Ok(live),
+        }
+    }
+
+    /// Whether the session belongs to another network address, where the file says that this matters.
+    fn has_moved(&self, signed_in: &SignedIn) -> bool {
+        let is_elsewhere = |ip: &String| self.ip.is_none_or(|here| here.to_string() != *ip);
+        self.site.app.settings.session.bind_ip && signed_in.ip.as_ref().is_some_and(is_elsewhere)
+    }
+
+    async fn end_where_it_moved(&self, live: &Live) -> Result<(), Error> {
+        tracing::info!(user.id = %live.user.id, "a session came from another address and ends");
+        self.site.app.accounts.sign_out(&live.user, live.id, &live.method, &self.by(Actor::System)).await?;
+        self.forget_session().await
+    }
+
+    /// Notes whether the person wants this browser to be remembered: for the sign-in that ends here, or a few steps later.
+    pub fn stay(&mut self, wish: bool) {
+        if self.site.app.settings.session.remember_me != RememberMe::Ask {
+            return;
+        }
+        self.stays = wish;
+        if wish {
+            self.remember(STAY, "1", STAY_FOR);
+        } else if self.remembered(STAY).is_some() {
+            self.forget(STAY);
+        }
+    }
+
+    /// Whether a sign-in here is to last.
+    fn is_to_stay(&self) -> bool {
+        match self.site.app.settings.session.remember_me {
+            RememberMe::Always => true,
+            RememberMe::Never => false,
+            RememberMe::Ask => self.stays,
+        }
     }
 
     /// Begins a session: a new cookie, a new row, a new form token; whatever the browser brought is worth nothing from here on.
     pub async fn sign_in(&mut self, signed_in: &SignedIn) -> Result<(), Error> {
         let broken = |error| Error::new(Code::DatabaseUnavailable).because(error);
+        // Whoever confirms that it is them stays as they were.
+        let before: Option<SignedIn> = self.session.get(SIGNED_IN).await.map_err(broken)?;
+        let stayed = before.is_some_and(|before| before.remembered && before.user == signed_in.user);
+        let remembered = self.is_to_stay() || stayed && self.site.app.settings.session.remember_me == RememberMe::Ask;
         self.forget_session().await?;
-        self.session.insert(SIGNED_IN, signed_in).await.map_err(broken)?;
+        let lasts = self.site.app.settings.session.absolute_timeout;
+        let expiry = if remembered { Expiry::OnInactivity(lasts) } else { Expiry::OnSessionEnd };
+        self.session.set_expiry(Some(expiry));
+        let signed_in = SignedIn { remembered, ..signed_in.clone() };
+        self.session.insert(SIGNED_IN, &signed_in).await.map_err(broken)?;
+        let stay = cookie_name(&self.site, STAY);
+        self.set.retain(|cookie| cookie.name() != stay);
+        if self.remembered(STAY).is_some() {
+            self.forget(STAY);
+        }
         self.session.save().await.map_err(broken)?;
         self.id = random_token();
         self.is_new = true;

@@ -24,7 +24,7 @@ use super::reset::resets;
 use super::site::{Running, Site};
 use super::sudo::gate;
 use crate::account::{AccountError, Need};
-use crate::config::settings::{MailTransport, Signup};
+use crate::config::settings::{MailTransport, RememberMe, Signup};
 use crate::domain::audit::Actor;
 use crate::domain::id::UserId;
 use crate::domain::proof::{Amr, Proof};
@@ -144,12 +144,14 @@ pub fn methods(site: &Site, browser: &Browser, next: Option<&Next>, typed: Typed
         email: typed.email.clone(),
         error: typed.password_error,
         forgot: resets(site).then(|| Href::from(site.path("/login/forgot"))),
+        asks_to_stay: asks_to_stay(site),
     });
     let magic_link = (sends_links(site) && offered(magic_link::METHOD)).then(|| MagicLinkForm {
         action: Href::from(site.path("/login/check-mail")),
         hidden: hidden(),
         email: typed.email.clone(),
         error: typed.mail_error,
+        asks_to_stay: asks_to_stay(site),
     });
     let buttons: Vec<_> = buttons.collect();
     let after_others = !buttons.is_empty() || password.is_some() || magic_link.is_some();
@@ -170,6 +172,11 @@ pub fn methods(site: &Site, browser: &Browser, next: Option<&Next>, typed: Typed
         ..PasskeyForm::get("passkey", "Use a passkey")
     });
     Methods { buttons, password, magic_link, passkey }
+}
+
+/// Whether people are asked if this browser is to be remembered.
+fn asks_to_stay(site: &Site) -> bool {
+    site.app.settings.session.remember_me == RememberMe::Ask
 }
 
 /// Whether links can be mailed.
@@ -212,17 +219,19 @@ struct PasswordFields {
     csrf: String,
     email: String,
     password: String,
+    stay: Option<String>,
     next: Option<String>,
     service: Option<String>,
 }
 
 async fn password(
     State(running): State<Running>,
-    browser: Browser,
+    mut browser: Browser,
     Form(fields): Form<PasswordFields>,
 ) -> Result<Response, Error> {
     let site = running.now();
     browser.check_csrf(&fields.csrf)?;
+    browser.stay(fields.stay.is_some());
     let next = Target { next: fields.next, service: fields.service }.parse(&site)?;
     if !site.app.settings.login.password.enabled || !site.app.may_use(PASSWORD, next.as_ref()) {
         return Err(Error::new(Code::AccessDenied).detail("Signing in with a password is switched off here."));

@@ -47,6 +47,7 @@ pub fn router() -> Router<Running> {
 struct AskFields {
     csrf: String,
     email: String,
+    stay: Option<String>,
     next: Option<String>,
     service: Option<String>,
 }
@@ -59,6 +60,9 @@ async fn ask(
 ) -> Result<Response, Error> {
     let site = running.now();
     browser.check_csrf(&fields.csrf)?;
+    if fields.stay.is_some() {
+        browser.stay(true);
+    }
     let next = Target { next: fields.next, service: fields.service }.parse(&site)?;
     if !sends_links(&site) || !site.app.may_use(METHOD, next.as_ref()) {
         return Err(Error::new(Code::AccessDenied).detail("Links are not mailed here."));

@@ -6,6 +6,7 @@ mod dev;
 mod end;
 mod factor;
 mod frame;
+mod keys;
 mod login;
 mod password;
 mod people;
@@ -30,6 +31,7 @@ pub use factor::{
     RecoveryCodesPage, RecoveryRow, SecondFactorPage, SecurityPage, Signal, TotpPage, TotpRow, TotpSetup,
 };
 pub use frame::{Frame, Tab};
+pub use keys::{DeviceRow, DevicesPage, KeyMadePage, KeyRow, KeysPage, NewKeyPage, ScopeChoice};
 pub use login::{
     CheckMailPage, CodeForm, CodePage, LinkAccountsPage, LoginButton, LoginPage, MagicLinkForm, MagicLinkPage, Methods,
     OtherBrowser, PasswordForm, ResendForm,
@@ -68,6 +70,8 @@ pub struct Shell {
     pub privacy: Option<Href>,
     /// Where people find help.
     pub support: Option<Href>,
+    /// Whether people make API keys of their own.
+    pub people_have_keys: bool,
 }
 
 impl Shell {

@@ -34,7 +34,9 @@ impl Site {
     pub fn new(app: App, sink: Option<Arc<Sink>>) -> Self {
         let assets = Assets::new(&app.settings.theme);
         let base = app.settings.server.issuer.path().trim_end_matches('/').to_owned();
-        let shell = Arc::new(assets.shell(&app.settings.theme, &Links::from(&app.settings.login), &base));
+        let mut shell = assets.shell(&app.settings.theme, &Links::from(&app.settings.login), &base);
+        shell.people_have_keys = app.settings.api.user_keys;
+        let shell = Arc::new(shell);
         Self(Arc::new(SiteParts { app, shell, assets, sink }))
     }
 

@@ -1,6 +1,7 @@
 //! The only way out: no redirects, a size cap, a deadline, and only addresses that may be reached.
 
 mod guard;
+pub mod place;
 mod real;
 pub mod signing;
 

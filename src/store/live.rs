@@ -37,6 +37,8 @@ pub struct Live {
     pub auth_time: OffsetDateTime,
     /// The hard end.
     pub expires_at: OffsetDateTime,
+    /// Whether the browser is to be remembered.
+    pub is_remembered: bool,
     seen_at: AtomicI64,
 }
 
@@ -44,7 +46,16 @@ pub struct Live {
 #[derive(Debug, Clone, Copy)]
 pub struct Patience {
     pub idle: Duration,
+    /// The same in a browser that is to be remembered.
+    pub remembered: Duration,
     pub touch: Duration,
+}
+
+impl From<Duration> for Patience {
+    /// The same for every session.
+    fn from(idle: Duration) -> Self {
+        Self { idle, remembered: idle, touch: Duration::ZERO }
+    }
 }
 
 impl Live {
@@ -58,6 +69,7 @@ impl Live {
             amr: Vec::new(),
             auth_time: at,
             expires_at,
+            is_remembered: false,
             seen_at: AtomicI64::new(at.unix_timestamp()),
         }
     }
@@ -72,7 +84,8 @@ impl Live {
         now - self.auth_time < window
     }
 
-    fn lasts(&self, idle: Duration, now: i64) -> bool {
+    fn lasts(&self, patience: Patience, now: i64) -> bool {
+        let idle = if self.is_remembered { patience.remembered } else { patience.idle };
         let seen = self.seen_at.load(Ordering::Relaxed);
         now < self.expires_at.unix_timestamp() && now < seen + idle.whole_seconds() && !self.user.is_locked()
     }
@@ -137,7 +150,7 @@ impl Store {
                 None => return Ok(None),
             },
         };
-        if !live.lasts(patience.idle, now) {
+        if !live.lasts(patience, now) {
             return Ok(None);
         }
         if now - live.seen_at.load(Ordering::Relaxed) >= patience.touch.whole_seconds().max(1) {
@@ -168,6 +181,7 @@ impl Store {
                 .map_err(|_| StoreError::Corrupt("what a session proved is not a list".into()))?,
             auth_time: moment(session.created_at)?,
             expires_at: moment(session.expires_at)?,
+            is_remembered: session.remembered != 0,
             seen_at: AtomicI64::new(session.seen_at),
         }))
     }

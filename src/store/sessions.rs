@@ -10,7 +10,9 @@ use aws_lc_rs::digest;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sea_orm::sea_query::{Expr, ExprTrait};
-use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+};
 use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
 use tower_sessions::SessionStore;
@@ -18,8 +20,9 @@ use tower_sessions::session::{Id, Record};
 use tower_sessions::session_store;
 
 use super::entity::session;
+use super::live::Patience;
 use super::users::moment;
-use super::{Store, StoreError};
+use super::{Store, StoreError, service_sessions};
 use crate::domain::id::{SessionId, UserId};
 use crate::domain::proof::Amr;
 
@@ -57,6 +60,8 @@ pub struct Lifetimes {
     pub absolute: Duration,
     /// Without use.
     pub idle: Duration,
+    /// The same in a browser that is to be remembered.
+    pub remembered: Duration,
     /// Of one user, the last used; older ones end.
     pub max_per_user: u32,
 }
@@ -119,12 +124,12 @@ impl Sessions {
     }
 
     async fn find(&self, id: Id) -> Result<Option<Record>, StoreError> {
-        let now = self.store.now();
+        let (now, lifetimes) = (self.store.now(), self.lifetimes.load());
         let row = session::Entity::find()
             .filter(session::Column::TokenHash.eq(hash(id)))
             .filter(session::Column::EndedAt.is_null())
             .filter(session::Column::ExpiresAt.gt(now))
-            .filter(session::Column::SeenAt.gt(now - self.lifetimes.load().idle.whole_seconds()))
+            .filter(in_use(now, lifetimes.idle, lifetimes.remembered))
             .one(self.store.read())
             .await?;
         let Some(row) = row else { return Ok(None) };
@@ -185,13 +190,13 @@ pub struct Listed {
 
 impl Store {
     /// A user's sessions that may be used now, the last used first.
-    pub async fn sessions_of(&self, user: UserId, idle: Duration) -> Result<Vec<Listed>, StoreError> {
-        let now = self.now();
+    pub async fn sessions_of(&self, user: UserId, patience: impl Into<Patience>) -> Result<Vec<Listed>, StoreError> {
+        let (now, patience) = (self.now(), patience.into());
         let rows = session::Entity::find()
             .filter(session::Column::UserId.eq(user.0))
             .filter(session::Column::EndedAt.is_null())
             .filter(session::Column::ExpiresAt.gt(now))
-            .filter(session::Column::SeenAt.gt(now - idle.whole_seconds()))
+            .filter(in_use(now, patience.idle, patience.remembered))
             .order_by_desc(session::Column::SeenAt)
             .limit(1000)
             .all(self.read())
@@ -211,13 +216,21 @@ impl Store {
     }
 }
 
+/// Sessions that were used lately enough.
+fn in_use(now: i64, idle: Duration, remembered: Duration) -> Condition {
+    let since = |idle: Duration| session::Column::SeenAt.gt(now - idle.whole_seconds());
+    let plain = Condition::all().add(session::Column::Remembered.eq(0)).add(since(idle));
+    let kept = Condition::all().add(session::Column::Remembered.ne(0)).add(since(remembered));
+    Condition::any().add(plain).add(kept)
+}
+
 /// Ends one session of a user; `false` if it is not theirs or had ended.
 pub async fn end(db: &impl ConnectionTrait, user: UserId, id: SessionId, now: i64) -> Result<bool, StoreError> {
     let theirs = session::Column::Id.eq(id.0).and(session::Column::UserId.eq(user.0));
     Ok(end_where(db, theirs, now).await? == 1)
 }
 
-/// Ends all sessions of a user, sparing one if asked; returns how many.
+/// Ends all sessions of a user, sparing one if asked, and with them all that services keep of theirs; returns how many.
 pub async fn end_all(
     db: &impl ConnectionTrait,
     user: UserId,
@@ -228,7 +241,8 @@ pub async fn end_all(
     if let Some(spared) = but {
         which = which.and(session::Column::Id.ne(spared.0));
     }
-    end_where(db, which, now).await
+    let ended = end_where(db, which, now).await?;
+    Ok(ended + service_sessions::end_all(db, user, None, None, now).await?)
 }
 
 async fn end_where(db: &impl ConnectionTrait, which: Expr, now: i64) -> Result<u64, StoreError> {

@@ -34,8 +34,10 @@ mod permission;
 mod provider;
 mod schema;
 mod server;
+mod service_sessions;
 mod sessions;
 mod stage;
+mod staying;
 
 /// Whether to write what the tests expect, for a person to read, instead of comparing with it.
 #[expect(clippy::disallowed_methods, reason = "this is a switch of the tests, not configuration")]

@@ -250,7 +250,7 @@ async fn what_another_process_changes_is_seen_by_the_next_request() {
 
 #[tokio::test]
 async fn the_session_cookie_is_for_us_alone() {
-    let stage = Stage::open().await;
+    let stage = Stage::with("[session]\nremember_me = \"always\"").await;
     let mut ada = stage.browser();
     ada.open("/login").await.press("#idp-sso").await;
     let back = ada.way_back();

@@ -120,7 +120,7 @@ pub async fn list(app: &App, options: &List, desk: &mut Desk) -> Result<(), Fail
 pub async fn show(app: &App, user: &User, json: bool, desk: &mut Desk) -> Result<(), Failure> {
     let linked = app.store().identities(user.id).await?;
     let has_password = app.store().password_hash(user.id).await?.is_some();
-    let sessions = app.store().sessions_of(user.id, app.settings.session.idle_timeout).await?.len();
+    let sessions = app.store().sessions_of(user.id, app.patience()).await?.len();
     let (old_ids, extra) = (app.store().aliases_of(user.id).await?, app.store().extra_of(user.id).await?);
     if json {
         let identity = |one: &Linked| Identity {
@@ -166,7 +166,7 @@ pub async fn show(app: &App, user: &User, json: bool, desk: &mut Desk) -> Result
 
 /// Lists a user's sessions.
 pub async fn sessions(app: &App, user: &User, json: bool, desk: &mut Desk) -> Result<(), Failure> {
-    let sessions = app.store().sessions_of(user.id, app.settings.session.idle_timeout).await?;
+    let sessions = app.store().sessions_of(user.id, app.patience()).await?;
     if json {
         return desk.json(&sessions);
     }

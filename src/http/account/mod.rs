@@ -3,7 +3,9 @@
 pub mod activity;
 mod address_links;
 mod addresses;
+pub mod devices;
 pub mod identities;
+pub mod keys;
 mod overview;
 pub mod passkeys;
 mod password;
@@ -50,6 +52,8 @@ pub fn router() -> Router<Running> {
     Router::new()
         .merge(activity::router())
         .merge(password::router())
+        .merge(devices::router())
+        .merge(keys::router())
         .route("/", get(home))
         .route("/account", get(account))
         .route("/account/sessions/end", post(end_session))
@@ -80,8 +84,7 @@ async fn account(site: Site, browser: Browser, Query(news): Query<News>) -> Resu
         Ok(live) => live,
         Err(ask) => return Ok(browser.answer(ask)),
     };
-    let idle = site.app.settings.session.idle_timeout;
-    let sessions = site.app.store().sessions_of(live.user.id, idle).await?;
+    let sessions = site.app.store().sessions_of(live.user.id, site.app.patience()).await?;
     let rows = sessions.into_iter().map(|session| SessionRow {
         id: session.id.to_string(),
         device: device(session.user_agent.as_deref()),
@@ -180,7 +183,7 @@ async fn changer(browser: &Browser, csrf: &str) -> Result<Arc<Live>, Error> {
 
 async fn logout_page(site: Site, browser: Browser) -> Result<Response, Error> {
     let Some(live) = browser.visitor().await? else { return Ok(see_other(&site.path("/logout/done"))) };
-    let sessions = site.app.store().sessions_of(live.user.id, site.app.settings.session.idle_timeout).await?;
+    let sessions = site.app.store().sessions_of(live.user.id, site.app.patience()).await?;
     let page = LogoutPage {
         shell: Arc::clone(&site.shell),
         name: live.user.shown_name(),

@@ -17,6 +17,10 @@ pub enum Tab {
     Profile,
     /// `/account/privacy`.
     Privacy,
+    /// `/account/devices`.
+    Devices,
+    /// `/account/keys`.
+    Keys,
 }
 
 /// The pages in the order they are shown: what they are called, and where they are.
@@ -24,6 +28,8 @@ const TABS: &[(Tab, &str, &str)] = &[
     (Tab::Overview, "Overview", "/account"),
     (Tab::Profile, "Profile", "/account/profile"),
     (Tab::Security, "Sign-in methods", "/account/security"),
+    (Tab::Devices, "Devices", "/account/devices"),
+    (Tab::Keys, "API keys", "/account/keys"),
     (Tab::Activity, "Activity", "/account/activity"),
     (Tab::Privacy, "Your data", "/account/privacy"),
 ];
@@ -49,7 +55,8 @@ pub struct FrameLink {
 impl Frame {
     /// The list, with one page marked.
     pub fn new(shell: &Arc<Shell>, here: Tab) -> Self {
-        let links = TABS.iter().map(|(tab, label, path)| FrameLink {
+        let shown = TABS.iter().filter(|(tab, ..)| *tab != Tab::Keys || *tab == here || shell.people_have_keys);
+        let links = shown.map(|(tab, label, path)| FrameLink {
             label,
             href: Href::from(format!("{}{path}", shell.base)),
             is_here: *tab == here,

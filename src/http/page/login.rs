@@ -117,6 +117,8 @@ pub struct PasswordForm {
     pub email: String,
     /// What was wrong with the last try.
     pub error: Option<String>,
+    /// Whether people are asked if they want to stay signed in: field `stay`.
+    pub asks_to_stay: bool,
     /// Where a forgotten password is set anew; `None` if nowhere.
     pub forgot: Option<Href>,
 }
@@ -132,6 +134,8 @@ pub struct MagicLinkForm {
     pub email: String,
     /// What was wrong with the last try.
     pub error: Option<String>,
+    /// Whether people are asked if they want to stay signed in: field `stay`.
+    pub asks_to_stay: bool,
 }
 
 /// `/login/check-mail`: the letter is on its way. The same for every address.

@@ -197,7 +197,7 @@ async fn a_key_in_an_address_is_refused_and_no_other_place_takes_one() {
         let reply = stage.get(page).bearer(&key).await;
         assert!(reply.status == 303 || reply.status == 404, "{page} {}", reply.status);
     }
-    let made = stage.post("/account/keys").bearer(&key).form(&[("csrf", "x"), ("name", "second")]).await;
+    let made = stage.post("/account/keys/new").bearer(&key).form(&[("csrf", "x"), ("name", "second")]).await;
     assert!(made.status == 403 || made.status == 404, "{}", made.status);
 }
 

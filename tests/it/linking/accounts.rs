@@ -26,7 +26,7 @@ async fn squatter(house: &House) -> (User, Sessions, Id) {
     let now = house.app.store().now();
     users::link(house.app.store().write(), user.id, &bare("squatter").subject, now).await.unwrap();
     let hour = time::Duration::HOUR;
-    let lifetimes = Lifetimes { absolute: hour * 24, idle: hour, max_per_user: 10 };
+    let lifetimes = Lifetimes { absolute: hour * 24, idle: hour, remembered: hour, max_per_user: 10 };
     let sessions = Sessions::new(house.app.store().clone(), Arc::new(ArcSwap::from_pointee(lifetimes)));
     let signed_in = SignedIn {
         session: SessionId::new(),

@@ -3,6 +3,7 @@
 
 pub mod factor;
 mod hostile;
+mod keys;
 
 use std::sync::Arc;
 
@@ -48,6 +49,7 @@ pub fn shell() -> Arc<Shell> {
         terms: Some("https://example.org/terms".into()),
         privacy: Some("https://example.org/privacy".into()),
         support: Some("mailto:help@example.org".into()),
+        people_have_keys: true,
     })
 }
 
@@ -85,12 +87,19 @@ fn password(error: Option<&str>) -> Option<PasswordForm> {
         hidden: hidden(),
         email: error.map(|_| "ada@example.org".into()).unwrap_or_default(),
         error: error.map(Into::into),
+        asks_to_stay: true,
         forgot: None,
     })
 }
 
 fn magic_link() -> Option<MagicLinkForm> {
-    Some(MagicLinkForm { action: "/login/magic-link".into(), hidden: hidden(), email: String::new(), error: None })
+    Some(MagicLinkForm {
+        action: "/login/magic-link".into(),
+        hidden: hidden(),
+        email: String::new(),
+        error: None,
+        asks_to_stay: true,
+    })
 }
 
 fn login(methods: Methods) -> LoginPage {
@@ -314,7 +323,8 @@ fn wrong_host() -> WrongHostPage {
 
 /// One state of each page.
 pub fn faces() -> Vec<Sample> {
-    let mut faces = vec![
+    let mut faces = keys::faces();
+    faces.extend(vec![
         sample(
             "login",
             &login(Methods {
@@ -351,7 +361,7 @@ pub fn faces() -> Vec<Sample> {
         sample("dev-people", &dev_people()),
         sample("setup", &setup(SetupErrors::default())),
         sample("wrong-host", &wrong_host()),
-    ];
+    ]);
     faces.extend(factor::faces());
     faces
 }
@@ -359,6 +369,7 @@ pub fn faces() -> Vec<Sample> {
 /// Every page in every state.
 pub fn plain() -> Vec<Sample> {
     let mut samples = faces();
+    samples.extend(keys::others());
     let banner = LoginPage {
         no_admin_yet: true,
         service: None,

@@ -21,6 +21,13 @@ const PAYLOAD: &str = "<img src=x onerror=alert(1)>\"><script>alert(1)</script>'
 
 /// Every page with a payload in every text that somebody else could have written.
 pub fn hostile() -> Vec<Sample> {
+    let mut samples = more();
+    let evil = Arc::new(Shell { name: PAYLOAD.into(), ..(*shell()).clone() });
+    samples.extend(super::keys::hostile(&evil, PAYLOAD, &[Hidden::new("csrf", PAYLOAD)]));
+    samples
+}
+
+fn more() -> Vec<Sample> {
     let evil = || PAYLOAD.to_owned();
     let service = || Some(ServiceLink { name: evil(), url: Some(evil().into()) });
     let shell = || Arc::new(Shell { name: evil(), support: Some("javascript:alert(1)".into()), ..(*shell()).clone() });
@@ -32,6 +39,7 @@ pub fn hostile() -> Vec<Sample> {
             hidden: fields(),
             email: evil(),
             error: Some(evil()),
+            asks_to_stay: true,
             forgot: Some(evil().into()),
             ..password(None).unwrap()
         }),
