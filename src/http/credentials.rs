@@ -12,13 +12,14 @@ use super::guess::Guess;
 use super::limit::Limit;
 use super::login::PASSWORD;
 use super::site::Site;
-use crate::account::{AccountError, Need};
+use crate::account::{AccountError, Need, Second};
 use crate::domain::audit::By;
 use crate::domain::proof::{Amr, Proof};
 use crate::domain::service::Service;
 use crate::domain::user::User;
 
 /// What somebody says who they are, and the client address that is counted.
+#[derive(Clone, Copy)]
 pub struct Said<'a> {
     /// Address or username.
     pub name: &'a str,
@@ -38,7 +39,7 @@ pub struct Said<'a> {
 /// `credentials-refused` for everything that is not right, whatever it is; `second-factor-needed` where only the code is
 /// missing; `too-many-requests` as on the login page.
 pub async fn prove(site: &Site, said: Said<'_>) -> Result<(User, Proof), Error> {
-    let Said { name, password, otp, ip, service, by } = said;
+    let Said { name, password, ip, service, by, .. } = said;
     if !site.app.settings.login.password.enabled || !service.accepts(PASSWORD) {
         return Err(Error::new(Code::AccessDenied).detail("Passwords are not accepted here."));
     }
@@ -46,8 +47,8 @@ pub async fn prove(site: &Site, said: Said<'_>) -> Result<(User, Proof), Error> 
     let guess = Guess::begin_from(site, (ip, place(site, ip, service)), account.as_ref(), name).await?;
     match site.app.accounts.arrive_by_password(account.clone(), password).await {
         Ok(Some(user)) => {
-            let proof = second(site, &user, Proof::of(PASSWORD, Amr::Pwd), otp, service).await?;
             guess.was_right(site).await?;
+            let proof = second(site, &user, Proof::of(PASSWORD, Amr::Pwd), &said).await?;
             Ok((user, proof))
         }
         Ok(None) => {
@@ -74,12 +75,18 @@ fn place(site: &Site, ip: Option<IpAddr>, service: &Service) -> Limit {
 }
 
 /// Adds the second factor where one is needed.
-async fn second(site: &Site, user: &User, proof: Proof, otp: Option<&str>, service: &Service) -> Result<Proof, Error> {
-    let _ = otp;
+async fn second(site: &Site, user: &User, proof: Proof, said: &Said<'_>) -> Result<Proof, Error> {
+    let Said { otp, service, by, .. } = *said;
     match site.app.accounts.need(user, &proof, Some(service)).await? {
-        Need::Nothing => Ok(proof),
-        Need::Factor => Err(Code::FactorNeeded.into()),
-        Need::Enrol => Err(Error::new(Code::FactorNeeded).detail("Sign in on our pages once to set one up.")),
+        Need::Nothing => return Ok(proof),
+        Need::Factor => {}
+        Need::Enrol => return Err(Error::new(Code::FactorNeeded).detail("Sign in on our pages once to set one up.")),
+    }
+    let Some(typed) = otp.filter(|typed| !typed.trim().is_empty()) else { return Err(Code::FactorNeeded.into()) };
+    match site.app.accounts.check_second(user, typed, by).await? {
+        Second::Right(amr) => Ok(proof.and(amr)),
+        Second::Wrong => Err(Code::CredentialsRefused.into()),
+        Second::Wait(wait) => Err(Error::too_many_requests(wait.try_into().unwrap_or_default())),
     }
 }
 
