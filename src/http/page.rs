@@ -20,8 +20,7 @@ use axum::response::Response;
 use url::Url;
 
 pub use account::{
-    AccountPage, CheckRow, ConfirmPage, DeedRow, LogoutPage, SessionRow, SetupErrors, SetupPage, ShownAddress,
-    SignedOutPage,
+    AccountPage, CheckRow, ConfirmPage, DeedRow, LogoutPage, SetupErrors, SetupPage, ShownAddress, SignedOutPage,
 };
 pub use activity::{ActivityFilter, ActivityPage, ActivityRow};
 pub use dev::{CurlLine, DemoPage, DemoToken, DevMailPage, DevPeoplePage, DevPerson, MailRow, OpenMail};

@@ -123,7 +123,7 @@ fn ids_that_scripts_and_people_rely_on_are_there() {
         ("magic-link-elsewhere", &["confirm", "other-browser"]),
         ("code", &["code", "code-submit", "code-error"]),
         ("logout", &["logout-confirm", "logout-here", "logout-everywhere"]),
-        ("account", &["logout", "end-others"]),
+        ("account", &["logout"]),
         ("dev-people", &["dev-person-0", "dev-person-1", "dev-person-2"]),
         ("setup", &["email", "name", "password", "setup-submit"]),
     ];

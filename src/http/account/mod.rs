@@ -14,7 +14,6 @@ mod profile;
 pub mod security;
 pub mod totp;
 
-use std::str::FromStr;
 use std::sync::Arc;
 
 use axum::Router;
@@ -22,25 +21,22 @@ use axum::extract::State;
 use axum::http::header::HeaderName;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
-use axum::routing::{get, post};
+use axum::routing::get;
 use serde::Deserialize;
 use time::Duration;
 
 use crate::app::may_enter;
 use crate::domain::audit::Actor;
-use crate::domain::id::SessionId;
-use crate::http::browser::{Browser, device};
-use crate::http::error::{Code, Error};
+use crate::http::browser::Browser;
+use crate::http::error::Error;
 use crate::http::fields::{Form, Query};
 use crate::http::finish::see_other;
 use crate::http::login::has_admin;
 use crate::http::page::{
-    AccountPage, Frame, Hidden, Href, LogoutPage, Moment, Notice, Page, ServiceLink, SessionRow, ShownAddress,
-    SignedOutPage, Tab,
+    AccountPage, Frame, Hidden, Href, LogoutPage, Moment, Notice, Page, ServiceLink, ShownAddress, SignedOutPage, Tab,
 };
 use crate::http::site::{Running, Site};
 use crate::http::sudo::signed_in;
-use crate::store::live::Live;
 
 /// What a browser remembers of somebody who left: providers ask the next one who they are.
 pub const LEFT: &str = "left";
@@ -56,8 +52,6 @@ pub fn router() -> Router<Running> {
         .merge(keys::router())
         .route("/", get(home))
         .route("/account", get(account))
-        .route("/account/sessions/end", post(end_session))
-        .route("/account/sessions/end-others", post(end_others))
         .route("/logout", get(logout_page).post(logout))
         .route("/logout/done", get(signed_out))
         .merge(security::router())
@@ -84,14 +78,6 @@ async fn account(site: Site, browser: Browser, Query(news): Query<News>) -> Resu
         Ok(live) => live,
         Err(ask) => return Ok(browser.answer(ask)),
     };
-    let sessions = site.app.store().sessions_of(live.user.id, site.app.patience()).await?;
-    let rows = sessions.into_iter().map(|session| SessionRow {
-        id: session.id.to_string(),
-        device: device(session.user_agent.as_deref()),
-        ip: session.ip,
-        seen: Moment::from(session.seen_at),
-        is_this: session.id == live.id,
-    });
     let user = &live.user;
     let connected =
         news.connected.and_then(|id| site.app.providers.get(&id).map(|provider| provider.button().name.clone()));
@@ -115,10 +101,6 @@ async fn account(site: Site, browser: Browser, Query(news): Query<News>) -> Resu
         services: services
             .map(|service| ServiceLink { name: service.name.clone(), url: service.homepage.clone().map(Href::from) })
             .collect(),
-        sessions: rows.collect(),
-        end_session: Href::from(site.path("/account/sessions/end")),
-        end_others: Href::from(site.path("/account/sessions/end-others")),
-        hidden: vec![Hidden::new("csrf", browser.csrf())],
         logout: Href::from(site.path("/logout")),
         now: Moment::from(site.app.now()),
         no_admin_yet: !has_admin(&site).await?,
@@ -136,49 +118,6 @@ fn method_name(site: &Site, method: &str) -> String {
         None if method == crate::login::passkey::METHOD => "a passkey".into(),
         None => "a mailed link".into(),
     }
-}
-
-#[derive(Deserialize)]
-struct EndFields {
-    csrf: String,
-    session: String,
-}
-
-async fn end_session(
-    State(running): State<Running>,
-    browser: Browser,
-    Form(fields): Form<EndFields>,
-) -> Result<Response, Error> {
-    let site = running.now();
-    let live = changer(&browser, &fields.csrf).await?;
-    let session = SessionId::from_str(&fields.session).map_err(|_| Code::NotFound)?;
-    let by = browser.by(Actor::User(live.user.id));
-    if !site.app.accounts.sign_out(&live.user, session, &live.method, &by).await? {
-        return Err(Code::NotFound.into());
-    }
-    Ok(browser.answer(see_other(&site.path("/account"))))
-}
-
-#[derive(Deserialize)]
-struct CsrfField {
-    csrf: String,
-}
-
-async fn end_others(
-    State(running): State<Running>,
-    browser: Browser,
-    Form(fields): Form<CsrfField>,
-) -> Result<Response, Error> {
-    let site = running.now();
-    let live = changer(&browser, &fields.csrf).await?;
-    site.app.accounts.sign_out_everywhere(&live.user, Some(live.id), &browser.by(Actor::User(live.user.id))).await?;
-    Ok(browser.answer(see_other(&site.path("/account"))))
-}
-
-/// Who is signed in here and sent a form of ours.
-async fn changer(browser: &Browser, csrf: &str) -> Result<Arc<Live>, Error> {
-    browser.check_csrf(csrf)?;
-    browser.visitor().await?.ok_or_else(|| Code::LoginRequired.into())
 }
 
 async fn logout_page(site: Site, browser: Browser) -> Result<Response, Error> {

@@ -29,14 +29,6 @@ pub struct AccountPage {
     pub signed_in_at: Moment,
     /// Services to go on to; the first is the most prominent button.
     pub services: Vec<ServiceLink>,
-    /// Live sessions, this one first.
-    pub sessions: Vec<SessionRow>,
-    /// Where a session is ended, by POST with the field `session`.
-    pub end_session: Href,
-    /// Where all but this session are ended, by POST.
-    pub end_others: Href,
-    /// `csrf`, for both.
-    pub hidden: Vec<Hidden>,
     /// Where one signs out.
     pub logout: Href,
     /// Now, for times as people say them.
@@ -77,11 +69,6 @@ impl AccountPage {
         initial(&self.name)
     }
 
-    /// Whether there is another session.
-    pub fn has_others(&self) -> bool {
-        self.sessions.iter().any(|session| !session.is_this)
-    }
-
     /// Services with a way to them.
     pub fn reachable(&self) -> Vec<(&str, &Href)> {
         self.services.iter().filter_map(|service| Some((service.name.as_str(), service.url.as_ref()?))).collect()
@@ -109,21 +96,6 @@ pub struct ShownAddress {
     pub address: String,
     /// Whether it is proven.
     pub verified: bool,
-}
-
-/// A live session.
-#[derive(Debug, Clone)]
-pub struct SessionRow {
-    /// What ends it: the value of the field `session`.
-    pub id: String,
-    /// The browser: `Firefox on Linux`.
-    pub device: String,
-    /// The network address, if it is kept.
-    pub ip: Option<String>,
-    /// When it was used last.
-    pub seen: Moment,
-    /// Whether it is the one that asks.
-    pub is_this: bool,
 }
 
 /// `/logout`: here, or everywhere. Field `scope`: `here` or `everywhere`.

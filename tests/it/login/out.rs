@@ -58,7 +58,7 @@ async fn nobody_signs_somebody_else_out() {
     ada.open("/logout").await;
     let own = csrf(&ada, "#logout-confirm");
 
-    for path in ["/logout", "/account/sessions/end", "/account/sessions/end-others"] {
+    for path in ["/logout", "/account/devices/end", "/account/devices/end-others"] {
         for method in ["GET", "HEAD"] {
             ada.asks(method, path).await;
         }
@@ -82,26 +82,22 @@ async fn people_end_their_own_sessions_and_no_others() {
         let sessions = stage.app.store().sessions_of(user, idle).await.unwrap();
         sessions.into_iter().map(|session| session.id).collect::<Vec<SessionId>>()
     };
-    here.open("/account").await;
+    here.open("/account/devices").await;
     let own = csrf(&here, "#end-others");
     let bobs = of(other.id).await[0].to_string();
 
     for odd in [bobs.as_str(), "x", "", &SessionId::new().to_string()] {
-        assert_eq!(
-            here.post("/account/sessions/end", &[("csrf", &own), ("session", odd)]).await.status(),
-            404,
-            "{odd}"
-        );
+        assert_eq!(here.post("/account/devices/end", &[("csrf", &own), ("session", odd)]).await.status(), 404, "{odd}");
     }
     assert!(is_in(&bob).await && is_in(&there).await);
 
-    here.open("/account").await.press("#end-others").await;
+    here.open("/account/devices").await.press("#end-others").await;
     assert!(is_in(&here).await && !is_in(&there).await && is_in(&bob).await);
     assert_eq!(of(user.id).await.len(), 1);
     let mut anonymous = stage.browser();
     anonymous.open("/login").await;
     let form = csrf(&anonymous, "#password-submit");
-    assert_eq!(anonymous.post("/account/sessions/end", &[("csrf", &form), ("session", &bobs)]).await.status(), 401);
+    assert_eq!(anonymous.post("/account/devices/end", &[("csrf", &form), ("session", &bobs)]).await.status(), 401);
     assert!(is_in(&bob).await);
 }
 

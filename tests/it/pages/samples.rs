@@ -17,7 +17,7 @@ use crate::http::page::{
     AccountPage, Action, CheckMailPage, CodeForm, CodePage, CurlLine, DemoPage, DemoToken, DevMailPage, DevPeoplePage,
     DevPerson, ErrorPage, Frame, Hidden, Href, LinkAccountsPage, LoginButton, LoginPage, LogoutPage, MagicLinkForm,
     MagicLinkPage, MailRow, Methods, Moment, Notice, OpenMail, OtherBrowser, PasswordForm, ResendForm, ServiceLink,
-    SessionRow, SetupErrors, SetupPage, Shell, ShownAddress, SignedOutPage, Tab, WrongHostPage,
+    SetupErrors, SetupPage, Shell, ShownAddress, SignedOutPage, Tab, WrongHostPage,
 };
 use crate::mail::letter::MagicLinkLetter;
 
@@ -173,10 +173,6 @@ fn link(methods_are_known: bool) -> LinkAccountsPage {
     }
 }
 
-fn session(id: &str, device: &str, minutes: i64, is_this: bool) -> SessionRow {
-    SessionRow { id: id.into(), device: device.into(), ip: Some("192.0.2.7".into()), seen: at(minutes), is_this }
-}
-
 fn account() -> AccountPage {
     AccountPage {
         frame: Frame::new(&shell(), Tab::Overview),
@@ -188,14 +184,6 @@ fn account() -> AccountPage {
         signed_in_with: "Google".into(),
         signed_in_at: at(-130),
         services: vec![wiki().unwrap(), ServiceLink { name: "No address".into(), url: None }],
-        sessions: vec![
-            session("s1", "Firefox on Linux", 0, true),
-            session("s2", "Safari on iPhone", -61, false),
-            session("s3", "Chrome on Windows", -60 * 24 * 40, false),
-        ],
-        end_session: "/account/sessions/end".into(),
-        end_others: "/account/sessions/end-others".into(),
-        hidden: hidden(),
         logout: "/logout".into(),
         now: at(0),
         no_admin_yet: false,
@@ -413,14 +401,7 @@ pub fn plain() -> Vec<Sample> {
         sample("link-accounts-neutral", &link(false)),
         sample(
             "account-alone",
-            &AccountPage {
-                services: vec![],
-                sessions: vec![session("s1", "Firefox on Linux", 0, true)],
-                username: None,
-                address: None,
-                no_admin_yet: true,
-                ..account()
-            },
+            &AccountPage { services: vec![], username: None, address: None, no_admin_yet: true, ..account() },
         ),
         sample("logout-only", &logout(1)),
         sample(

@@ -4,14 +4,14 @@
 use std::sync::Arc;
 
 use super::{
-    Sample, account, check_mail, code, demo, error, factor, link, logout, magic, magic_link, password, sample, session,
-    setup, shell, wrong_host,
+    Sample, account, check_mail, code, demo, error, factor, link, logout, magic, magic_link, password, sample, setup,
+    shell, wrong_host,
 };
 use crate::http::page::{
     AccountPage, Action, CheckMailPage, CodeForm, CodePage, CurlLine, DemoPage, DemoToken, DevMailPage, DevPeoplePage,
     DevPerson, ErrorPage, Hidden, LinkAccountsPage, LoginButton, LoginPage, LogoutPage, MagicLinkForm, MagicLinkPage,
-    MailRow, Methods, Notice, OpenMail, OtherBrowser, PasskeyForm, PasswordForm, ServiceLink, SessionRow, SetupErrors,
-    SetupPage, Shell, ShownAddress, Signal, SignedOutPage, WrongHostPage,
+    MailRow, Methods, Notice, OpenMail, OtherBrowser, PasskeyForm, PasswordForm, ServiceLink, SetupErrors, SetupPage,
+    Shell, ShownAddress, Signal, SignedOutPage, WrongHostPage,
 };
 
 /// Texts that would do harm if they were more than text.
@@ -88,7 +88,6 @@ fn more() -> Vec<Sample> {
         address: Some(ShownAddress { address: evil(), verified: false }),
         signed_in_with: evil(),
         services: vec![service().unwrap()],
-        sessions: vec![SessionRow { id: evil(), ip: Some(evil()), ..session("", PAYLOAD, 0, false) }],
         ..account()
     };
     let mut samples = factor::hostile(PAYLOAD);
