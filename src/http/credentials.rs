@@ -47,8 +47,8 @@ pub async fn prove(site: &Site, said: Said<'_>) -> Result<(User, Proof), Error> 
     let guess = Guess::begin_from(site, (ip, place(site, ip, service)), account.as_ref(), name).await?;
     match site.app.accounts.arrive_by_password(account.clone(), password).await {
         Ok(Some(user)) => {
-            let proof = second(site, &user, Proof::of(PASSWORD, Amr::Pwd), &said).await?;
             guess.was_right(site).await?;
+            let proof = second(site, &user, Proof::of(PASSWORD, Amr::Pwd), &said).await?;
             Ok((user, proof))
         }
         Ok(None) => {
