@@ -9,6 +9,7 @@ pub mod guesses;
 mod inviting;
 mod issue;
 mod notices;
+mod old_tokens;
 mod post;
 mod tokens;
 
@@ -25,6 +26,7 @@ pub use caller::{Holding, Keyed};
 pub use claimant::Claimant;
 pub use gate::Closed;
 pub use issue::{Issued, Refusal, may_enter};
+use old_tokens::OldTokens;
 pub use tokens::Redeemed;
 
 use crate::account::{Accounts, Voice};
@@ -94,6 +96,8 @@ pub struct Parts {
     pub issuer: String,
     /// Signs and verifies login tokens.
     pub login_key: LoginKey,
+    /// Believes login tokens of an older server, where the file says so.
+    pub old_tokens: Option<OldTokens>,
     /// Everything that changes users.
     pub accounts: Accounts,
     /// Unfinished logins.
@@ -162,6 +166,7 @@ impl App {
     ) -> Result<Self, KeyError> {
         let issuer = settings.server.issuer.as_str().trim_end_matches('/').to_owned();
         let login_key = LoginKey::new(&house.master, &issuer, settings.session.login_token_ttl)?;
+        let old_tokens = settings.login.legacy_tokens.as_ref().map(OldTokens::new);
         let extensions = Arc::new(plugged.extensions);
         let login = Arc::new(settings.login.clone());
         let accounts =
@@ -175,6 +180,7 @@ impl App {
             house,
             issuer,
             login_key,
+            old_tokens,
             accounts,
             door,
             providers,

@@ -10,6 +10,7 @@ pub mod identity;
 pub mod linking;
 pub mod lookalike;
 pub mod merge_patch;
+pub mod old_token;
 pub mod permission;
 pub mod proof;
 pub mod return_to;

@@ -1,6 +1,7 @@
 //! The web face: areas, the layers they share, and nothing else.
 
 pub mod account;
+pub mod admin;
 pub mod assets;
 pub mod auth;
 pub mod ban;
@@ -80,6 +81,7 @@ pub fn router(running: &Running, sessions: Sessions, readiness: Readiness) -> Ro
         .merge(well_known::router(readiness))
         .merge(key_refresh::router())
         .merge(service_sessions::router())
+        .merge(admin::router())
         .with_state(running.clone());
     let all = all.layer(from_fn_with_state(running.clone(), ban::guard));
     match site.shell.base.as_str() {

@@ -6,6 +6,7 @@ use super::{AdminError, Deed, Office};
 use crate::domain::audit::{Event, What};
 use crate::domain::id::UserId;
 use crate::domain::identity::Subject;
+use crate::domain::merge_patch;
 use crate::domain::user::{User, Username};
 use crate::store::{StoreError, changes, sessions, users};
 
@@ -52,7 +53,7 @@ impl Office<'_> {
             return Ok(user);
         }
         let extra = match change.extra {
-            Some(patch) => Some(merged(changes::extra(&db, id).await?, patch)?),
+            Some(patch) => Some(merged(changes::extra(&db, id).await?, &patch)?),
             None => None,
         };
         if let Some(verified) = change.verified {
@@ -184,30 +185,12 @@ impl Office<'_> {
 }
 
 /// The attributes after the patch, as JSON; `None` if none are left.
-fn merged(mut all: Map<String, Value>, patch: Map<String, Value>) -> Result<Option<String>, AdminError> {
-    merge(&mut all, patch);
+fn merged(mut all: Map<String, Value>, patch: &Map<String, Value>) -> Result<Option<String>, AdminError> {
+    merge_patch::merge(&mut all, patch);
     let text = Value::Object(all).to_string();
     match text.as_str() {
         "{}" => Ok(None),
         _ if text.len() > MOST => Err(AdminError::TooMuch),
         _ => Ok(Some(text)),
-    }
-}
-
-/// JSON Merge Patch (RFC 7396 §2).
-pub fn merge(all: &mut Map<String, Value>, patch: Map<String, Value>) {
-    for (key, value) in patch {
-        match value {
-            Value::Null => drop(all.shift_remove(&key)),
-            Value::Object(inner) => {
-                let mut object = match all.shift_remove(&key) {
-                    Some(Value::Object(object)) => object,
-                    _ => Map::new(),
-                };
-                merge(&mut object, inner);
-                all.insert(key, Value::Object(object));
-            }
-            value => drop(all.insert(key, value)),
-        }
     }
 }
