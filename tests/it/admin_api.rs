@@ -17,7 +17,7 @@ use crate::store::users::NewUser;
 const ALL: [&str; 5] = ["users:read", "users:write", "roles:write", "audit:read", "invitations:write"];
 
 /// Who needs what: method, path, scope.
-const RIGHTS: [(&str, &str, &str); 22] = [
+const RIGHTS: [(&str, &str, &str); 24] = [
     ("get", "/api/v1/users", "users:read"),
     ("post", "/api/v1/users", "users:write"),
     ("get", "/api/v1/users/{who}", "users:read"),
@@ -27,6 +27,7 @@ const RIGHTS: [(&str, &str, &str); 22] = [
     ("post", "/api/v1/users/{who}/lock", "users:write"),
     ("post", "/api/v1/users/{who}/unlock", "users:write"),
     ("post", "/api/v1/users/{who}/verify", "users:write"),
+    ("post", "/api/v1/users/{who}/reset-factors", "users:write"),
     ("get", "/api/v1/users/{who}/sessions", "users:read"),
     ("delete", "/api/v1/users/{who}/sessions", "users:write"),
     ("delete", "/api/v1/users/{who}/sessions/{session}", "users:write"),
@@ -38,6 +39,7 @@ const RIGHTS: [(&str, &str, &str); 22] = [
     ("delete", "/api/v1/users/{who}/roles/{role}", "roles:write"),
     ("get", "/api/v1/roles", "users:read"),
     ("get", "/api/v1/invitations", "invitations:write"),
+    ("post", "/api/v1/invitations", "invitations:write"),
     ("delete", "/api/v1/invitations/{id}", "invitations:write"),
     ("get", "/api/v1/audit", "audit:read"),
 ];
@@ -82,6 +84,7 @@ fn filled(path: &str) -> String {
 
 fn body(method: &str, path: &str) -> Option<Value> {
     match (method, path) {
+        ("post", "/api/v1/invitations") => Some(json!({ "email": "guest@example.com" })),
         ("post", "/api/v1/users") => Some(json!({ "email": "new@example.com" })),
         ("post", path) if path.ends_with("/merge") => Some(json!({ "into": "nobody" })),
         ("patch", _) => Some(json!({})),
@@ -324,4 +327,57 @@ async fn accounts_are_merged_and_parted_by_the_api() {
     assert_eq!(parted, json!({ "was_in": ada }));
     let again = post(&stage, &key, &format!("/api/v1/users/{old}/unmerge"), &json!({})).await;
     assert_eq!(again.problem(), "conflict");
+}
+
+#[tokio::test]
+async fn somebody_is_invited_once_and_listed_until_it_is_taken_back() {
+    let stage = Stage::open().await;
+    let (_, key) = of_admin(&stage).await;
+    let limited = add(&stage, &Owner::Service("wiki".into()), &["invitations:write"]).await.key.reveal().to_owned();
+    let whom = json!({ "email": "new@example.com", "service": "wiki", "days": 2 });
+
+    let made = post(&stage, &key, "/api/v1/invitations", &whom).await;
+    assert_eq!(made.status, 201, "{}", made.body);
+    assert!(made.json()["link"].as_str().unwrap().contains("/invite/"));
+    assert!(stage.letter_to("new@example.com").await.is_some());
+    for (wrong, problem) in [
+        (json!({ "email": "nobody" }), "bad-request"),
+        (json!({ "email": "a@example.com", "days": 0 }), "bad-request"),
+        (json!({ "email": "a@example.com", "days": 31 }), "bad-request"),
+        (json!({ "email": "a@example.com", "service": "none" }), "bad-request"),
+        (json!({ "email": "boss@example.com" }), "address-taken"),
+    ] {
+        assert_eq!(post(&stage, &key, "/api/v1/invitations", &wrong).await.problem(), problem, "{wrong}");
+    }
+    let with_role = json!({ "email": "a@example.com", "roles": ["admin"] });
+    assert_eq!(post(&stage, &limited, "/api/v1/invitations", &with_role).await.problem(), "scope-missing");
+
+    let listed = get(&stage, &key, "/api/v1/invitations").await.json();
+    assert_eq!(listed["invitations"].as_array().unwrap().len(), 1);
+    let id = listed["invitations"][0]["id"].as_str().unwrap();
+    let revoke = async || stage.ask("DELETE", &format!("/api/v1/invitations/{id}")).bearer(&key).await.json();
+    assert_eq!((revoke().await, revoke().await), (json!({ "changed": true }), json!({ "changed": false })));
+}
+
+#[tokio::test]
+async fn a_proven_address_of_the_file_administrates_from_the_next_sign_in() {
+    let stage = Stage::with("[admin]\nemails = [\"ada@example.org\"]").await;
+    stage.upstream_knows("ben", "ben@example.org");
+    stage.browser().sign_in().await;
+    stage.upstream_knows("ada", "ada@example.org");
+    stage.browser().sign_in().await;
+
+    assert!(stage.user("ada@example.org").await.roles.contains(&"admin".to_owned()));
+    assert!(!stage.user("ben@example.org").await.roles.contains(&"admin".to_owned()));
+    let unproven = made(&stage, "cy", &[]).await;
+    let cy = stage.app.store().user(unproven).await.unwrap().unwrap();
+    let emails = ["cy@example.com".parse().unwrap()];
+    let change = crate::account::administration::Change { verified: Some(false), ..Default::default() };
+    let (caller, by) = (crate::account::administration::Caller::command(), By::command());
+    let office = crate::account::administration::Office::new(&stage.app.accounts, &stage.app.settings, &caller, &by);
+    let changed = office.edit(cy.id, change, None).await.unwrap();
+    assert!(stage.app.accounts.promoted(&changed, &emails, &by).await.unwrap().is_none(), "it is not proven");
+    assert!(stage.app.accounts.promoted(&cy, &emails, &by).await.unwrap().is_none(), "what the database says counts");
+    office.verify(cy.id).await.unwrap();
+    assert!(stage.app.accounts.promoted(&cy, &emails, &by).await.unwrap().is_some());
 }

@@ -172,11 +172,27 @@ impl Office<'_> {
         self.keep(db).await
     }
 
+    /// Takes all second factors and passkeys from somebody who has lost them; `false` if there were none. They are told by mail.
+    pub async fn reset_factors(&self, id: UserId) -> Result<bool, AdminError> {
+        let user = self.looked_at(id, Deed::Reset).await?;
+        if self.is_rehearsal {
+            let factors = self.accounts.factors(&user).await?;
+            return Ok(factors.any() || factors.recovery_left > 0);
+        }
+        Ok(self.accounts.reset_factors(&user, self.by).await?)
+    }
+
+    /// The user, if the deed is allowed; the deed itself is a transaction of its own.
+    async fn looked_at(&self, id: UserId, deed: Deed<'_>) -> Result<User, AdminError> {
+        let db = self.accounts.store.begin().await?;
+        let user = self.guarded(&db, id, deed).await?;
+        db.rollback().await.map_err(StoreError::from)?;
+        Ok(user)
+    }
+
     /// Everything that is kept of a user; that it was handed out is written down.
     pub async fn export(&self, id: UserId) -> Result<Value, AdminError> {
-        let db = self.accounts.store.begin().await?;
-        let user = self.guarded(&db, id, Deed::Export).await?;
-        db.rollback().await.map_err(StoreError::from)?;
+        let user = self.looked_at(id, Deed::Export).await?;
         if self.is_rehearsal {
             return Ok(self.accounts.export(&user).await?);
         }

@@ -27,6 +27,7 @@ use super::site::Running;
     people::lock,
     people::unlock,
     people::verify,
+    people::reset_factors,
     people::sessions,
     people::end_sessions,
     people::end_session,
@@ -38,6 +39,7 @@ use super::site::Running;
     roles::grant,
     roles::revoke,
     invitations::list,
+    invitations::invite,
     invitations::revoke,
     audit::list,
 ))]
