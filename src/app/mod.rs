@@ -11,6 +11,7 @@ mod issue;
 mod letters;
 mod notices;
 mod passwords;
+mod old_tokens;
 mod post;
 mod tokens;
 
@@ -28,6 +29,7 @@ pub use caller::{Holding, Keyed};
 pub use claimant::Claimant;
 pub use gate::Closed;
 pub use issue::{Issued, Refusal, may_enter};
+use old_tokens::OldTokens;
 pub use tokens::Redeemed;
 
 use crate::account::{Accounts, Voice};
@@ -100,6 +102,8 @@ pub struct Parts {
     pub issuer: String,
     /// Signs and verifies login tokens.
     pub login_key: LoginKey,
+    /// Believes login tokens of an older server, where the file says so.
+    pub old_tokens: Option<OldTokens>,
     /// Everything that changes users.
     pub accounts: Accounts,
     /// Unfinished logins.
@@ -170,6 +174,7 @@ impl App {
     ) -> Result<Self, KeyError> {
         let issuer = settings.server.issuer.as_str().trim_end_matches('/').to_owned();
         let login_key = LoginKey::new(&house.master, &issuer, settings.session.login_token_ttl)?;
+        let old_tokens = settings.login.legacy_tokens.as_ref().map(OldTokens::new);
         let extensions = Arc::new(plugged.extensions);
         let login = Arc::new(settings.login.clone());
         let accounts =
@@ -185,6 +190,7 @@ impl App {
             house,
             issuer,
             login_key,
+            old_tokens,
             accounts,
             door,
             providers,

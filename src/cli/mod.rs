@@ -1,6 +1,7 @@
 //! The command line.
 
 mod admin;
+mod apikey;
 mod audit;
 mod ban;
 mod config;
@@ -10,6 +11,7 @@ mod error;
 mod hash_secret;
 mod healthcheck;
 mod import;
+mod invitation;
 mod key;
 mod migrate;
 mod permission;
@@ -67,6 +69,12 @@ enum Command {
     /// Says who may be what.
     #[command(subcommand, after_help = "Example:\n  countersign role grant ada editor")]
     Role(role::Command),
+    /// Lists invitations and takes them back.
+    #[command(subcommand, after_help = "Example:\n  countersign invitation list")]
+    Invitation(invitation::Command),
+    /// Makes, lists and revokes API keys.
+    #[command(subcommand, after_help = "Example:\n  countersign apikey list --service wiki")]
+    Apikey(apikey::Command),
     /// Lists and ends sessions.
     #[command(subcommand, after_help = "Example:\n  countersign session list ada")]
     Session(session::Command),
@@ -196,6 +204,8 @@ pub async fn perform(cli: Cli, desk: &mut Desk) -> Result<(), Failure> {
         Command::Admin(command) => admin::run(command, desk).await,
         Command::User(command) => user::run(command, desk).await,
         Command::Role(command) => role::run(command, desk).await,
+        Command::Invitation(command) => invitation::run(command, desk).await,
+        Command::Apikey(command) => apikey::run(command, desk).await,
         Command::Session(command) => session::run(command, desk).await,
         Command::Import(options) => import::run(options, desk).await,
         Command::Key(command) => key::run(command, desk).await,

@@ -2,6 +2,7 @@
 
 mod change;
 mod edit;
+mod invite;
 mod listed;
 mod merge;
 
@@ -39,8 +40,11 @@ pub enum Command {
     /// Notes that a user's address is theirs.
     #[command(after_help = "Example:\n  countersign user verify ada@example.com")]
     Verify(Deed),
-    /// Deletes a user and everything that is theirs.
-    #[command(after_help = "Example:\n  countersign user delete usr_0198c7c2f3a47b4e9d0a5f6e7d8c9b0a --yes")]
+    /// Deletes a user and everything that is theirs, at once and for good.
+    #[command(
+        visible_alias = "erase",
+        after_help = "Example:\n  countersign user delete usr_0198c7c2f3a47b4e9d0a5f6e7d8c9b0a --yes"
+    )]
     Delete(Delete),
     /// Makes two accounts of one person one; for 14 days they can be parted again.
     #[command(after_help = "Example:\n  countersign user merge old@example.com --into ada --dry-run")]
@@ -51,6 +55,15 @@ pub enum Command {
     /// Takes an identity from a user: they cannot sign in with it any more.
     #[command(after_help = "Example:\n  countersign user unlink ada --provider google")]
     Unlink(edit::Unlink),
+    /// Takes all second factors and passkeys from somebody who has lost them; they are told by mail.
+    #[command(after_help = "Example:\n  countersign user reset-factors ada --dry-run")]
+    ResetFactors(Deed),
+    /// Prints everything that is kept of a user, as JSON: their copy.
+    #[command(after_help = "Example:\n  countersign user export ada > ada.json")]
+    Export(Who),
+    /// Invites somebody by mail, and prints the link.
+    #[command(after_help = "Example:\n  countersign user invite ada@example.com --role editor")]
+    Invite(invite::Invited),
     /// Lists a user's sessions, or ends them.
     #[command(after_help = "Example:\n  countersign user sessions ada --end-all")]
     Sessions(Sessions),
@@ -198,6 +211,9 @@ pub async fn run(command: Command, desk: &mut Desk) -> Result<(), Failure> {
         Command::Delete(options) => change::delete(options, desk).await,
         Command::Merge(options) => merge::merge(options, desk).await,
         Command::Unmerge(options) => merge::unmerge(options, desk).await,
+        Command::ResetFactors(who) => change::reset_factors(who, desk).await,
+        Command::Export(who) => change::export(&who.who, desk).await,
+        Command::Invite(options) => invite::invite(options, desk).await,
         Command::Unlink(options) => edit::unlink(options, desk).await,
         Command::Sessions(options) => sessions(&options, desk).await,
         Command::KillSessions(options) => {

@@ -2,12 +2,17 @@
 
 use std::net::IpAddr;
 
+use time::Date;
+use time::macros::format_description;
 use url::{Host, Url};
 
 use super::load::Loader;
 use super::raw;
-use super::settings::{Admin, Api, Audit, Ban, Mfa, MfaRule, Passkey, Privacy, Server};
+use super::settings::{Admin, Api, Audit, Ban, LegacyTokens, Mfa, MfaRule, Passkey, Privacy, Server};
 use crate::domain::email::Email;
+
+/// Shortest secret of an older server, in bytes: shorter ones can be guessed.
+const SHORTEST_SECRET: usize = 32;
 
 /// The section `[login.passkey]`.
 pub fn passkey(loader: &mut Loader, server: &Server, name: &str) -> Passkey {
@@ -49,6 +54,28 @@ pub fn mfa(loader: &mut Loader, is_dev: bool) -> Mfa {
         recovery_codes: raw.recovery_codes as usize,
         trust_upstream_amr: raw.trust_upstream_amr,
     }
+}
+
+/// The section `[login.legacy_tokens]`: off unless both its secret and its last day are there.
+pub fn legacy_tokens(loader: &mut Loader) -> Option<LegacyTokens> {
+    let (raw, section) = loader.read::<raw::LegacyTokens>("login.legacy_tokens");
+    for (key, other) in [("secret", "until"), ("until", "secret")] {
+        if section.says(key) && !section.says(other) {
+            loader.wrong(section.mistake_at(key, "CS-C068", format!("`{key}` needs `{other}`")));
+        }
+    }
+    let (secret, until) = raw.secret.zip(raw.until)?;
+    if secret.reveal().len() < SHORTEST_SECRET {
+        let message = format!("`secret` is shorter than {SHORTEST_SECRET} bytes");
+        loader.wrong(section.mistake_at("secret", "CS-C068", message));
+    }
+    let day = format_description!("[year]-[month]-[day]");
+    let Some(day) = Date::parse(&until, day).ok().and_then(Date::next_day) else {
+        let message = format!("`{until}` is not a day: write it as `2027-01-31`");
+        loader.wrong(section.mistake_at("until", "CS-C068", message));
+        return None;
+    };
+    Some(LegacyTokens { kind: raw.kind, secret, until: day.midnight().assume_utc() })
 }
 
 /// The section `[admin]`.

@@ -103,7 +103,7 @@ pub const FIXED: [(&str, &[&str]); 14] = [
     ("keys", &[]),
     ("mail", &[]),
     ("session", &[]),
-    ("login", &["password", "magic_link", "passkey", "mfa"]),
+    ("login", &["password", "magic_link", "passkey", "mfa", "legacy_tokens"]),
     ("rate_limit", &[]),
     ("admin", &[]),
     ("api", &[]),

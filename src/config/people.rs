@@ -168,6 +168,7 @@ pub fn login(loader: &mut Loader, server: &Server, name: &str, has_mail: bool) -
         magic_link: magic_link(loader, has_mail),
         passkey: accounts::passkey(loader, server, name),
         mfa: accounts::mfa(loader, server.is_dev),
+        legacy_tokens: accounts::legacy_tokens(loader),
     }
 }
 

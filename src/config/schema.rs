@@ -53,7 +53,7 @@ pub fn schema(kinds: Kinds<'_>) -> Value {
 type Make = fn(&mut SchemaGenerator) -> schemars::Schema;
 
 /// The fixed sections and their schemas.
-pub(super) const FIXED: [(&str, Make); 18] = [
+pub(super) const FIXED: [(&str, Make); 19] = [
     ("server", raw::Server::json_schema),
     ("database", raw::Database::json_schema),
     ("secrets", raw::Secrets::json_schema),
@@ -65,6 +65,7 @@ pub(super) const FIXED: [(&str, Make); 18] = [
     ("login.magic_link", raw::MagicLink::json_schema),
     ("login.passkey", raw::Passkey::json_schema),
     ("login.mfa", raw::Mfa::json_schema),
+    ("login.legacy_tokens", raw::LegacyTokens::json_schema),
     ("rate_limit", raw::RateLimit::json_schema),
     ("admin", raw::Admin::json_schema),
     ("api", raw::Api::json_schema),

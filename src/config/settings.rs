@@ -4,12 +4,13 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use ipnet::IpNet;
-use time::Duration;
+use time::{Duration, OffsetDateTime};
 use url::Url;
 
 use super::{Rate, Secret};
 use crate::domain::email::Email;
 use crate::domain::linking::LinkPolicy;
+use crate::domain::old_token::OldKind;
 use crate::domain::service::{Algorithm, Service};
 use crate::domain::username::Scripts;
 
@@ -180,6 +181,17 @@ pub struct Login {
     pub magic_link: MagicLink,
     pub passkey: Passkey,
     pub mfa: Mfa,
+    /// `None`: tokens of older servers are nothing here.
+    pub legacy_tokens: Option<LegacyTokens>,
+}
+
+/// Login tokens of an older server, believed during a cut-over.
+#[derive(Debug, Clone)]
+pub struct LegacyTokens {
+    pub kind: OldKind,
+    pub secret: Secret,
+    /// From then on they are not believed.
+    pub until: OffsetDateTime,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize, serde::Serialize, schemars::JsonSchema)]

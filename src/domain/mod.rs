@@ -12,6 +12,7 @@ pub mod lookalike;
 pub mod merge_patch;
 pub mod password;
 pub mod pause;
+pub mod old_token;
 pub mod permission;
 pub mod proof;
 pub mod return_to;

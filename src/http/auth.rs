@@ -33,6 +33,7 @@ use crate::app::{Claimant, Closed, Issued, Refusal};
 use crate::domain::api_key::ApiKey;
 use crate::domain::audit::{Actor, By};
 use crate::domain::service::Service;
+use crate::domain::user::User;
 use crate::store::sessions::Sessions;
 pub use answers::answer;
 use answers::{
@@ -153,7 +154,7 @@ async fn check(site: Site, bearer: Bearer, Query(query): Query<CheckQuery>) -> R
         return Err(Error::new(Code::ServiceUnknown).detail(format!("There is no service `{}`.", printable(id))));
     }
     let live = match &token {
-        Some(token) => site.app.session_of_token(token).await?,
+        Some(token) => site.app.session_or_old_token(token).await?,
         None => None,
     };
     if let Some((live, expires_in)) = live {
@@ -210,7 +211,7 @@ async fn authorize(
     if ApiKey::is_meant(&token) {
         return by_key(&site, &token, &id, ip).await;
     }
-    let Some((live, _)) = site.app.session_of_token(&token).await? else {
+    let Some((live, _)) = site.app.session_or_old_token(&token).await? else {
         return Ok(answer(&Authorized::No(NoPermissions::default())));
     };
     let service = site.app.service(&id).ok_or(Code::ServiceUnknown)?;
@@ -357,8 +358,17 @@ struct ByName {
     )
 )]
 async fn resolve(site: Site, Query(query): Query<ByName>) -> Result<Response, Error> {
-    let user = site.app.store().user_by_username(query.username.as_deref().unwrap_or_default()).await?;
+    let user = by_name(&site, query.username.as_deref().unwrap_or_default()).await?;
     Ok(answer(&Resolved { userid: user.map(|user| user.id) }))
+}
+
+/// Whose username it is, or whose id on an older server.
+async fn by_name(site: &Site, name: &str) -> Result<Option<User>, Error> {
+    let store = site.app.store();
+    match store.user_by_username(name).await? {
+        Some(user) => Ok(Some(user)),
+        None => Ok(store.user_by_alias(name).await?),
+    }
 }
 
 /// What everybody may see of a user.

@@ -132,6 +132,20 @@ codes! {
     PasskeyRefused = BAD_REQUEST, "passkey-refused", "CS-H051", "The passkey was refused";
     /// The link to another password was used, is late, or a newer one was mailed.
     ResetGone = GONE, "reset-gone", "CS-H030", "This link to a new password is over";
+    /// The administration is not reached from everywhere.
+    NetworkRefused = FORBIDDEN, "network-refused", "CS-H070", "The administration cannot be used from this network";
+    /// Whoever administrates needs a second factor.
+    AdminNeedsFactor = FORBIDDEN, "admin-needs-factor", "CS-H071", "Administrators need a second factor";
+    /// A guard of the administration.
+    DeedRefused = FORBIDDEN, "deed-refused", "CS-H072", "This cannot be done to this account";
+    /// It contradicts what is there.
+    Conflict = CONFLICT, "conflict", "CS-H073", "This contradicts what is there";
+    /// It is not what the caller has seen (RFC 9110 §13.1.1).
+    Stale = PRECONDITION_FAILED, "stale", "CS-H074", "It has been changed meanwhile";
+    /// The same key came with another request before.
+    IdempotencyKeyReused = UNPROCESSABLE_ENTITY, "idempotency-key-reused", "CS-H075", "The idempotency key belongs to another request";
+    /// The same request is being answered.
+    UnderWay = CONFLICT, "under-way", "CS-H076", "The same request is under way";
     /// Our fault.
     Internal = INTERNAL_SERVER_ERROR, "internal", "CS-H099", "Something went wrong on our side";
 }

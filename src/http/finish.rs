@@ -96,6 +96,9 @@ pub async fn finish(
     proof: Proof,
     next: Option<Next>,
 ) -> Result<Response, Error> {
+    let by = browser.by(Actor::User(user.id));
+    let promoted = site.app.accounts.promoted(user, &site.app.settings.admin.emails, &by).await?;
+    let user = promoted.as_ref().unwrap_or(user);
     let service = next.as_ref().and_then(|next| site.app.service(&next.service));
     match site.app.accounts.need(user, &proof, service).await? {
         Need::Nothing => complete(site, browser, user, proof, next).await,

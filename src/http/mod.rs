@@ -1,6 +1,7 @@
 //! The web face: areas, the layers they share, and nothing else.
 
 pub mod account;
+pub mod admin;
 pub mod assets;
 pub mod auth;
 pub mod ban;
@@ -84,6 +85,7 @@ pub fn router(running: &Running, sessions: Sessions, readiness: Readiness) -> Ro
         .merge(well_known::router(readiness))
         .merge(key_refresh::router())
         .merge(service_sessions::router())
+        .merge(admin::router())
         .with_state(running.clone());
     let flood = (running.clone(), std::sync::Arc::new(flood::Flood::default()));
     let all = all.layer(from_fn_with_state(flood, flood::guard)).layer(from_fn_with_state(running.clone(), ban::guard));

@@ -2,6 +2,7 @@
 
 pub mod file;
 pub mod login;
+pub mod old;
 mod pair;
 pub mod schedule;
 mod sealed;

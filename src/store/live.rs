@@ -74,6 +74,14 @@ impl Live {
         }
     }
 
+    /// Somebody who comes with a token of an older server: there is no session behind it, and nothing is known of the proof.
+    pub fn of_old_token(user: User, ends: OffsetDateTime) -> Self {
+        let long_ago = OffsetDateTime::UNIX_EPOCH;
+        let seen_at = AtomicI64::new(ends.unix_timestamp());
+        let (id, method) = (SessionId::new(), "old-token".to_owned());
+        Self { id, user, method, amr: Vec::new(), auth_time: long_ago, expires_at: ends, seen_at }
+    }
+
     /// Whether more than one factor was proven.
     pub fn is_multi_factor(&self) -> bool {
         proof::is_multi_factor(&self.amr)

@@ -7,7 +7,7 @@ use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, Query
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::entity::{address, alias, identity, merge, passkey, user};
+use super::entity::{address, alias, api_key, identity, merge, passkey, user};
 use super::users::{from_list, list};
 use super::{StoreError, sessions};
 use crate::domain::id::UserId;
@@ -45,6 +45,7 @@ pub async fn look(db: &impl ConnectionTrait, gone: UserId, into: UserId) -> Resu
     let identities = identity::Entity::find().filter(identity::Column::UserId.eq(gone.0)).all(db).await?;
     let subject = |row: identity::Model| Subject { provider: row.provider, realm: row.realm, subject: row.subject };
     let passkeys = passkey::Entity::find().filter(passkey::Column::UserId.eq(gone.0)).select_only();
+    let keys = api_key::Entity::find().filter(api_key::Column::UserId.eq(gone.0)).select_only();
     let aliases = alias::Entity::find().filter(alias::Column::UserId.eq(gone.0)).select_only();
     let of = async |id: UserId| user::Entity::find_by_id(id.0).one(db).await;
     let (gone, into) = (of(gone).await?, of(into).await?);
@@ -54,7 +55,7 @@ pub async fn look(db: &impl ConnectionTrait, gone: UserId, into: UserId) -> Resu
         addresses: addresses.into_iter().map(|row| (row.email, row.created_at, row.main)).collect(),
         identities: identities.into_iter().map(subject).collect(),
         passkeys: passkeys.column(passkey::Column::Id).into_tuple().all(db).await?,
-        api_keys: Vec::new(),
+        api_keys: keys.column(api_key::Column::Id).into_tuple().all(db).await?,
         aliases: aliases.column(alias::Column::Alias).into_tuple().all(db).await?,
         groups: groups(&gone)?.into_iter().filter(|group| !there.contains(group)).collect(),
         locked_at: gone.and_then(|row| row.locked_at),
@@ -132,6 +133,11 @@ async fn hand_over(
     passkey::Entity::update_many()
         .col_expr(passkey::Column::UserId, Expr::value(to.0))
         .filter(passkey::Column::Id.is_in(&moved.passkeys).and(passkey::Column::UserId.eq(from.0)))
+        .exec(db)
+        .await?;
+    api_key::Entity::update_many()
+        .col_expr(api_key::Column::UserId, Expr::value(Some(to.0)))
+        .filter(api_key::Column::Id.is_in(moved.api_keys.iter().copied()).and(api_key::Column::UserId.eq(from.0)))
         .exec(db)
         .await?;
     alias::Entity::update_many()

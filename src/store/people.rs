@@ -127,6 +127,15 @@ impl Store {
         Ok(Page { people, next: place })
     }
 
+    /// One user as a list has them; `None` if there is none, or they were merged.
+    pub async fn person(&self, id: UserId) -> Result<Option<Person>, StoreError> {
+        let which = user::Entity::find_by_id(id.0).filter(user::Column::MergedInto.is_null());
+        let row = which.find_also_related(address::Entity).one(self.read()).await?;
+        let Some((row, address)) = row else { return Ok(None) };
+        let signed_in_at = row.signed_in_at.map(moment).transpose()?;
+        Ok(Some(Person { user: users::to_user(row, address)?, signed_in_at }))
+    }
+
     fn search_text(&self, wanted: &Wanted) -> Option<String> {
         wanted.search.as_deref().map(str::trim).filter(|text| !text.is_empty()).map(|text| self.lower(text))
     }

@@ -101,3 +101,41 @@ fn number(name: &str) -> u64 {
 fn variable(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set; run tests/bench/run"))
 }
+
+/// `BENCH_CONFIG` is a file whose database is new: `BENCH_USERS` users are imported from a CSV file beside it, with an address, a
+/// username and an old id each; it says how many a second. At least 2,000 are wanted of a release build.
+#[tokio::test]
+#[ignore = "part of the benchmark"]
+async fn import() {
+    use crate::account::import::{Import, Kind, Options};
+    use crate::domain::audit::By;
+
+    let (file, users) = (variable("BENCH_CONFIG"), number("BENCH_USERS"));
+    let file = Path::new(&file);
+    let world = World { clock: Arc::new(SystemClock), net: Net::real() };
+    let loaded = boot::load(vec![Input::file(file)], &config::World::none(), &world);
+    let loaded = loaded.unwrap_or_else(|report| panic!("{}", report.render(Format::Human(false))));
+    let app = boot::open(loaded, world).await.unwrap().app;
+    let mut text = "email,email_verified,username,name,old_id\n".to_owned();
+    for number in 0..users {
+        writeln!(text, "user{number}@import.test,true,import{number},User {number},old-{number}").unwrap();
+    }
+    let csv = file.with_file_name("users.csv");
+    std::fs::write(&csv, text).unwrap();
+    let options = Options {
+        kind: Kind::Csv,
+        dry_run: false,
+        resume: false,
+        trust_addresses: false,
+        rename_roles: Vec::new(),
+        roles: app.settings.roles.clone(),
+        default_roles: app.settings.login.default_roles.clone(),
+    };
+    let (by, begin) = (By::command(), std::time::Instant::now());
+    let report = Import::new(&app.accounts, options, &by, |_| {}).run(&csv).await.unwrap();
+    assert_eq!(report.made, users);
+    let seconds = begin.elapsed().as_secs_f64();
+    let rate = f64::from(u32::try_from(users).unwrap()) / seconds;
+    std::fs::write(file.with_file_name("import"), format!("{users} users in {seconds:.1} s: {rate:.0} a second\n"))
+        .unwrap();
+}

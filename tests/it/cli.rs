@@ -16,6 +16,7 @@ use crate::cli::{Cli, Desk, Failure, perform};
 use crate::config::{self, Input};
 use crate::net::Net;
 
+mod administration;
 mod around;
 mod audit;
 mod keys;

@@ -14,12 +14,12 @@ mod reading;
 mod shape;
 
 /// What the text says, in an environment without anything.
-fn text(text: &str) -> Parsed {
+pub fn text(text: &str) -> Parsed {
     parse(vec![Input::text("providers.toml", text)], &World::none())
 }
 
 /// The texts of the mistakes, each with its code.
-fn mistakes(parsed: &Parsed) -> Vec<String> {
+pub fn mistakes(parsed: &Parsed) -> Vec<String> {
     parsed.report.mistakes().iter().map(|mistake| format!("{} {}", mistake.code, mistake.message)).collect()
 }
 

@@ -3,6 +3,7 @@
 #![allow(clippy::items_after_statements, clippy::too_many_lines, reason = "a test is one story, told in order")]
 
 mod activity;
+mod admin_api;
 mod administration;
 mod api_keys;
 mod audit;
@@ -26,6 +27,7 @@ mod login;
 mod mail;
 mod memo;
 mod net;
+mod old_tokens;
 mod openapi;
 mod pages;
 mod passwords;

@@ -6,6 +6,7 @@ use super::{AdminError, Deed, Office};
 use crate::domain::audit::{Event, What};
 use crate::domain::id::UserId;
 use crate::domain::identity::Subject;
+use crate::domain::merge_patch;
 use crate::domain::user::{User, Username};
 use crate::store::{StoreError, changes, sessions, users};
 
@@ -52,7 +53,7 @@ impl Office<'_> {
             return Ok(user);
         }
         let extra = match change.extra {
-            Some(patch) => Some(merged(changes::extra(&db, id).await?, patch)?),
+            Some(patch) => Some(merged(changes::extra(&db, id).await?, &patch)?),
             None => None,
         };
         if let Some(verified) = change.verified {
@@ -171,11 +172,27 @@ impl Office<'_> {
         self.keep(db).await
     }
 
+    /// Takes all second factors and passkeys from somebody who has lost them; `false` if there were none. They are told by mail.
+    pub async fn reset_factors(&self, id: UserId) -> Result<bool, AdminError> {
+        let user = self.looked_at(id, Deed::Reset).await?;
+        if self.is_rehearsal {
+            let factors = self.accounts.factors(&user).await?;
+            return Ok(factors.any() || factors.recovery_left > 0);
+        }
+        Ok(self.accounts.reset_factors(&user, self.by).await?)
+    }
+
+    /// The user, if the deed is allowed; the deed itself is a transaction of its own.
+    async fn looked_at(&self, id: UserId, deed: Deed<'_>) -> Result<User, AdminError> {
+        let db = self.accounts.store.begin().await?;
+        let user = self.guarded(&db, id, deed).await?;
+        db.rollback().await.map_err(StoreError::from)?;
+        Ok(user)
+    }
+
     /// Everything that is kept of a user; that it was handed out is written down.
     pub async fn export(&self, id: UserId) -> Result<Value, AdminError> {
-        let db = self.accounts.store.begin().await?;
-        let user = self.guarded(&db, id, Deed::Export).await?;
-        db.rollback().await.map_err(StoreError::from)?;
+        let user = self.looked_at(id, Deed::Export).await?;
         if self.is_rehearsal {
             return Ok(self.accounts.export(&user).await?);
         }
@@ -184,30 +201,12 @@ impl Office<'_> {
 }
 
 /// The attributes after the patch, as JSON; `None` if none are left.
-fn merged(mut all: Map<String, Value>, patch: Map<String, Value>) -> Result<Option<String>, AdminError> {
-    merge(&mut all, patch);
+fn merged(mut all: Map<String, Value>, patch: &Map<String, Value>) -> Result<Option<String>, AdminError> {
+    merge_patch::merge(&mut all, patch);
     let text = Value::Object(all).to_string();
     match text.as_str() {
         "{}" => Ok(None),
         _ if text.len() > MOST => Err(AdminError::TooMuch),
         _ => Ok(Some(text)),
-    }
-}
-
-/// JSON Merge Patch (RFC 7396 §2).
-pub fn merge(all: &mut Map<String, Value>, patch: Map<String, Value>) {
-    for (key, value) in patch {
-        match value {
-            Value::Null => drop(all.shift_remove(&key)),
-            Value::Object(inner) => {
-                let mut object = match all.shift_remove(&key) {
-                    Some(Value::Object(object)) => object,
-                    _ => Map::new(),
-                };
-                merge(&mut object, inner);
-                all.insert(key, Value::Object(object));
-            }
-            value => drop(all.insert(key, value)),
-        }
     }
 }

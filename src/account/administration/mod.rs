@@ -3,6 +3,7 @@
 
 mod change;
 mod merge;
+mod promote;
 mod rules;
 mod sessions;
 

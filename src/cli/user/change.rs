@@ -57,7 +57,7 @@ async fn username(app: &App, options: &Add, email: &Email) -> Result<Option<User
     }
 }
 
-fn known_roles(app: &App, roles: Vec<String>) -> Result<Vec<String>, Failure> {
+pub(super) fn known_roles(app: &App, roles: Vec<String>) -> Result<Vec<String>, Failure> {
     let known = &app.settings.roles;
     match roles.iter().find(|role| !known.contains(role)) {
         Some(role) => {
@@ -109,6 +109,28 @@ pub async fn verify(who: Deed, desk: &mut Desk) -> Result<(), Failure> {
         format!("the address of {name} was proven already")
     };
     who.manner.report(desk, &sentence, json!({ "id": user.id, "changed": changed }))
+}
+
+/// Takes second factors and passkeys away.
+pub async fn reset_factors(who: Deed, desk: &mut Desk) -> Result<(), Failure> {
+    let counter = Counter::open(desk).await?;
+    let user = find(&counter.app, &who.who.who).await?;
+    let changed = counter.office(who.manner).reset_factors(user.id).await.map_err(failed)?;
+    let name = plain(&user.shown_name());
+    let sentence = if changed {
+        format!("{name} has no second factors any more")
+    } else {
+        format!("{name} had no second factors")
+    };
+    who.manner.report(desk, &sentence, json!({ "id": user.id, "changed": changed }))
+}
+
+/// Prints everything that is kept of a user.
+pub async fn export(who: &str, desk: &mut Desk) -> Result<(), Failure> {
+    let counter = Counter::open(desk).await?;
+    let user = find(&counter.app, who).await?;
+    let document = counter.office(Manner::default()).export(user.id).await.map_err(failed)?;
+    desk.json(&document)
 }
 
 /// Deletes, if it is confirmed.

@@ -130,7 +130,9 @@ pub async fn show(app: &App, user: &User, json: bool, desk: &mut Desk) -> Result
             used_at: one.used_at,
         };
         let identities = linked.iter().map(identity).collect();
-        return desk.json(&Shown { user: user.into(), identities, has_password, sessions, old_ids, extra });
+        let signed_in_at = app.store().person(user.id).await?.and_then(|person| person.signed_in_at);
+        let user = Listed { signed_in_at, ..user.into() };
+        return desk.json(&Shown { user, identities, has_password, sessions, old_ids, extra });
     }
     let address = user.email.as_ref().map(|address| {
         let state = if address.verified { "verified" } else { "not verified" };

@@ -7,8 +7,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{days, minutes};
-use crate::config::Span;
 use crate::config::settings::{MfaRule, UserVerification};
+use crate::config::{Secret, Span};
+use crate::domain::old_token::OldKind;
 
 /// Sign-in with a passkey.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -40,6 +41,18 @@ impl Default for Passkey {
             max_per_user: 20,
         }
     }
+}
+
+/// Login tokens of an older server, believed during a cut-over.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct LegacyTokens {
+    /// How that server made its key.
+    pub kind: OldKind,
+    /// What it was made of: the text of `PRIVATE_KEY`.
+    pub secret: Option<Secret>,
+    /// The last day on which they are believed, in UTC: `2027-01-31`.
+    pub until: Option<String>,
 }
 
 /// Second factors.

@@ -9,7 +9,7 @@ use time::Duration;
 
 use super::{Rate, Span};
 
-pub use account::{Admin, Api, Audit, AuditSink, Ban, Mfa, Passkey, Privacy};
+pub use account::{Admin, Api, Audit, AuditSink, Ban, LegacyTokens, Mfa, Passkey, Privacy};
 pub use people::{Login, MagicLink, Mail, Password, Session, Transport};
 pub use server::{Database, Keys, Mode, Observability, RateLimit, Retire, Secrets, Server, Synchronous};
 pub use service::{Role, Service, Theme};

@@ -1,0 +1,102 @@
+//! Who administrates: the holder of an API key, from an allowed network, with a second factor where the file asks for one.
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+
+use crate::account::administration::{ADMIN, AdminError, Caller, Office};
+use crate::app::Holding;
+use crate::domain::audit::By;
+use crate::domain::scope::Scope;
+use crate::domain::user::User;
+use crate::http::caller;
+use crate::http::client::ClientIp;
+use crate::http::error::{Code, Error};
+use crate::http::site::{Running, Site};
+
+/// Somebody who may come to the desk; what they may do there is asked by each route.
+pub struct Administrator {
+    /// The site they came to.
+    pub site: Site,
+    key: caller::Caller,
+    caller: Caller,
+    by: By,
+}
+
+impl FromRequestParts<Running> for Administrator {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, running: &Running) -> Result<Self, Error> {
+        let key = caller::Caller::from_request_parts(parts, running).await?;
+        let site = running.now();
+        let admin = &site.app.settings.admin;
+        let ip = parts.extensions.get::<ClientIp>().map(|ip| ip.0);
+        let is_near = |ip| admin.allowed_networks.iter().any(|network| network.contains(&ip));
+        if !admin.allowed_networks.is_empty() && !ip.is_some_and(is_near) {
+            return Err(Code::NetworkRefused.into());
+        }
+        let caller = match &key.key.holder {
+            Holding::User(user) => {
+                if admin.require_mfa && !site.app.accounts.factors(user).await?.any() {
+                    return Err(Error::new(Code::AdminNeedsFactor).detail("Set one up on your account page first."));
+                }
+                Caller::person(user, ADMIN)
+            }
+            Holding::Service(_) => Caller::service(),
+        };
+        Ok(Self { by: key.by(), site, key, caller })
+    }
+}
+
+impl Administrator {
+    /// Refuses a key that is not for this.
+    pub fn may(&self, scope: &Scope) -> Result<(), Error> {
+        self.key.require(scope)
+    }
+
+    /// Where changes are made.
+    pub fn office(&self) -> Office<'_> {
+        Office::new(&self.site.app.accounts, &self.site.app.settings, &self.caller, &self.by)
+    }
+
+    /// Who did it.
+    pub fn by(&self) -> &By {
+        &self.by
+    }
+
+    /// Whether nothing is above them.
+    pub fn is_admin(&self) -> bool {
+        self.caller.is_admin
+    }
+
+    /// What they may give to others, unless nothing is above them.
+    pub fn roles(&self) -> &[String] {
+        &self.caller.roles
+    }
+
+    /// The key they came with.
+    pub fn key_id(&self) -> String {
+        self.key.key.id.to_string()
+    }
+
+    /// The user with this id, address, username, or id from elsewhere.
+    pub async fn find(&self, who: &str) -> Result<User, Error> {
+        Ok(self.office().find(who).await?)
+    }
+}
+
+impl From<AdminError> for Error {
+    fn from(error: AdminError) -> Self {
+        let detail = format!("{error}.");
+        let code = match error {
+            AdminError::NotFound => return Self::new(Code::NotFound).detail("There is no such user."),
+            AdminError::Account(error) => return error.into(),
+            AdminError::Refused(_) => Code::DeedRefused,
+            AdminError::Stale => Code::Stale,
+            AdminError::RoleUnknown | AdminError::TooMuch | AdminError::SameAccount => Code::BadRequest,
+            AdminError::UsernameTaken | AdminError::NoAddress | AdminError::LastWayIn | AdminError::NothingToUndo => {
+                Code::Conflict
+            }
+        };
+        Self::new(code).detail(detail)
+    }
+}
