@@ -60,7 +60,7 @@ fn show(
         name: Field::new(typed.name, errors.name),
         password: takes_password.then(|| Field::new(String::new(), errors.password)),
         is_password_optional: sends_links(site),
-        min_length: site.app.settings.login.password.min_length,
+        min_length: site.app.least_characters(site.app.is_only_factor_of_newcomers()),
         terms: site.shell.terms.clone().map(|url| (url, errors.terms)),
         submit: "Accept and create the account",
     });

@@ -28,6 +28,7 @@ use crate::config::{Rate, Span};
 use crate::domain::audit::Actor;
 use crate::domain::email::Email;
 use crate::domain::identity::own_name;
+use crate::domain::password::{About, Known};
 use crate::domain::proof::{Amr, Proof};
 use crate::login::door::Carrier;
 use crate::login::{Attempt, Next, magic_link};
@@ -92,7 +93,7 @@ fn show(site: &Site, browser: Browser, next: Option<&Next>, typed: Fields, error
         name: Field::new(typed.name, errors.name),
         password: takes_password(site, next).then(|| Field::new(String::new(), errors.password)),
         is_password_optional: takes_link(site, next),
-        min_length: site.app.settings.login.password.min_length,
+        min_length: site.app.least_characters(site.app.is_only_factor_of_newcomers()),
         terms: site.shell.terms.clone().map(|url| (url, errors.terms)),
         submit: "Create the account",
     });
@@ -146,7 +147,7 @@ pub async fn newcomer(
         None
     });
     if !(password.is_empty() && is_password_optional) {
-        errors.password = unfit(site, password);
+        errors.password = unfit(site, password, email, name.as_deref()).await?;
     }
     let terms_url = site.app.settings.login.terms_url.as_ref();
     if terms_url.is_some() && !terms {
@@ -169,8 +170,10 @@ pub async fn newcomer(
 }
 
 /// Why the text may not become their password.
-fn unfit(site: &Site, password: &str) -> Option<String> {
-    site.app.accounts.hasher().fits(password).err().map(|why| why.to_string())
+async fn unfit(site: &Site, password: &str, email: &Email, name: Option<&str>) -> Result<Option<String>, Error> {
+    let about = About::default().with_email(email).with(Known::Name, name.unwrap_or_default());
+    let judged = site.app.judge_password(password, site.app.is_only_factor_of_newcomers(), about).await?;
+    Ok((!judged.is_good()).then(|| judged.explained()))
 }
 
 /// Mails a link. The answer, and the work behind it, are the same for every address.
