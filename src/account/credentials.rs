@@ -10,7 +10,7 @@ use crate::domain::email::Email;
 use crate::domain::id::{SessionId, UserId};
 use crate::domain::user::User;
 use crate::mail::Mail;
-use crate::store::{StoreError, latest, users};
+use crate::store::{StoreError, factors, latest, users};
 
 /// How long a notice about an account is tried.
 const NOTICE_LASTS: Duration = Duration::days(3);
@@ -106,6 +106,7 @@ impl Accounts {
         if user.email.as_ref().is_some_and(|address| address.email == *email && !address.verified) {
             // Whoever answers mail to an address that nobody proved is its owner, and nobody else stays.
             users::drop_credentials(&db, id).await?;
+            factors::drop_all(&db, id).await?;
             users::verify_address(&db, id, email, now).await?;
         }
         users::set_password_hash(&db, id, &hash, now).await?;

@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 
 use super::AccountError;
 use crate::config::settings;
-use crate::domain::password::{self, About, Judgement, Problem, Rule, normal};
+use crate::domain::password::{self, About, Judgement, Rule, normal};
 use stored::Stored;
 
 /// How long a password waits for its turn.
@@ -65,16 +65,6 @@ impl Hasher {
     /// The rule for a new password; `alone`: there is no second factor beside it.
     pub fn rule(&self, alone: bool) -> Rule {
         if alone { self.rule_alone } else { self.rule }
-    }
-
-    /// Whether it has the length of a password; what else speaks against it, [`Self::judge`] says.
-    #[allow(dead_code, reason = "for forms that ask for more elsewhere")]
-    pub fn fits(&self, wish: &str) -> Result<(), Problem> {
-        match normal(wish).chars().count() {
-            length if length < self.rule_alone.least => Err(Problem::TooShort(self.rule_alone.least)),
-            length if length > self.rule.most => Err(Problem::TooLong(self.rule.most)),
-            _ => Ok(()),
-        }
     }
 
     /// Whether the text may become a password of somebody about whom this is known; everything that is wrong with it at once.

@@ -10,8 +10,8 @@ mod inviting;
 mod issue;
 mod letters;
 mod notices;
-mod passwords;
 mod old_tokens;
+mod passwords;
 mod post;
 mod tokens;
 

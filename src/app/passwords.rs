@@ -41,8 +41,13 @@ impl App {
 
     /// Whether a password of this user, or of a newcomer, stands alone: they have no second factor, and need none.
     pub async fn is_only_factor(&self, user: Option<&User>) -> Result<bool, StoreError> {
-        let Some(user) = user else { return Ok(self.settings.login.mfa.require != MfaRule::Always) };
+        let Some(user) = user else { return Ok(self.is_only_factor_of_newcomers()) };
         Ok(!self.accounts.demands_factor(user) && !self.accounts.factors(user).await?.any())
+    }
+
+    /// Whether a newcomer's password stands alone: nobody makes everybody set up a second factor.
+    pub fn is_only_factor_of_newcomers(&self) -> bool {
+        self.settings.login.mfa.require != MfaRule::Always
     }
 
     /// The least characters a form asks for.

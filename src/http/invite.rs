@@ -16,7 +16,7 @@ use super::finish::finish;
 use super::limit::{Limit, count_all};
 use super::login::{Typed, methods, sends_links};
 use super::page::{Field, Hidden, Href, InvitePage, Methods, Moment, Page, ServiceLink, SignUpErrors, SignUpForm};
-use super::signup::{Typing, least_characters, newcomer, proof_of};
+use super::signup::{Typing, newcomer, proof_of};
 use super::site::{Running, Site};
 use crate::account::inviting::Accepted;
 use crate::domain::audit::Actor;
@@ -60,7 +60,7 @@ fn show(
         name: Field::new(typed.name, errors.name),
         password: takes_password.then(|| Field::new(String::new(), errors.password)),
         is_password_optional: sends_links(site),
-        min_length: least_characters(site),
+        min_length: site.app.least_characters(site.app.is_only_factor_of_newcomers()),
         terms: site.shell.terms.clone().map(|url| (url, errors.terms)),
         submit: "Accept and create the account",
     });

@@ -145,7 +145,6 @@ pub fn methods(site: &Site, browser: &Browser, next: Option<&Next>, typed: Typed
         error: typed.password_error,
         asks_to_stay: asks_to_stay(site),
         forgot: resets(site).then(|| Href::from(site.path("/login/forgot"))),
-        asks_to_stay: asks_to_stay(site),
     });
     let magic_link = (sends_links(site) && offered(magic_link::METHOD)).then(|| MagicLinkForm {
         action: Href::from(site.path("/login/check-mail")),

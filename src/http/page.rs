@@ -77,7 +77,7 @@ impl Shell {
     /// A mark as SVG, for `|safe`.
     #[expect(clippy::unused_self, reason = "templates can only call what belongs to a value of theirs")]
     pub fn icon(&self, name: &str) -> &'static str {
-        show::icon(name)
+        icon(name)
     }
 }
 

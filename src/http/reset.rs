@@ -265,7 +265,9 @@ async fn lacks_factor(
 ) -> Result<Option<String>, Error> {
     let factors = site.app.accounts.factors(user).await?;
     let has_one = factors.totp || (factors.passkeys > 0 && site.app.settings.login.passkey.enabled);
-    if memory.proven || !has_one {
+    // What was set up under an address that nobody proved may be a stranger's; it goes when the owner of the address comes.
+    let is_theirs = user.email.as_ref().is_some_and(|address| address.verified);
+    if memory.proven || !has_one || !is_theirs {
         return Ok(None);
     }
     let proof = Proof::of(METHOD, Amr::Mail);

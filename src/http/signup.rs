@@ -23,7 +23,7 @@ use super::page::{
 };
 use super::site::{Running, Site};
 use crate::account::signing_up::{METHOD, SignUp, SignedUp};
-use crate::config::settings::{MailTransport, MfaRule, Signup};
+use crate::config::settings::{MailTransport, Signup};
 use crate::config::{Rate, Span};
 use crate::domain::audit::Actor;
 use crate::domain::email::Email;
@@ -93,7 +93,7 @@ fn show(site: &Site, browser: Browser, next: Option<&Next>, typed: Fields, error
         name: Field::new(typed.name, errors.name),
         password: takes_password(site, next).then(|| Field::new(String::new(), errors.password)),
         is_password_optional: takes_link(site, next),
-        min_length: least_characters(site),
+        min_length: site.app.least_characters(site.app.is_only_factor_of_newcomers()),
         terms: site.shell.terms.clone().map(|url| (url, errors.terms)),
         submit: "Create the account",
     });
@@ -147,7 +147,7 @@ pub async fn newcomer(
         None
     });
     if !(password.is_empty() && is_password_optional) {
-        errors.password = unfit(site, email, name.as_deref(), password).await?;
+        errors.password = unfit(site, password, email, name.as_deref()).await?;
     }
     let terms_url = site.app.settings.login.terms_url.as_ref();
     if terms_url.is_some() && !terms {
@@ -170,20 +170,10 @@ pub async fn newcomer(
 }
 
 /// Why the text may not become their password.
-async fn unfit(site: &Site, email: &Email, name: Option<&str>, password: &str) -> Result<Option<String>, Error> {
+async fn unfit(site: &Site, password: &str, email: &Email, name: Option<&str>) -> Result<Option<String>, Error> {
     let about = About::default().with_email(email).with(Known::Name, name.unwrap_or_default());
-    let judged = site.app.judge_password(password, is_alone(site), about).await?;
+    let judged = site.app.judge_password(password, site.app.is_only_factor_of_newcomers(), about).await?;
     Ok((!judged.is_good()).then(|| judged.explained()))
-}
-
-/// Whether the password of somebody new is the only thing they prove.
-fn is_alone(site: &Site) -> bool {
-    site.app.settings.login.mfa.require != MfaRule::Always
-}
-
-/// Shortest password of somebody new, in characters.
-pub fn least_characters(site: &Site) -> usize {
-    site.app.least_characters(is_alone(site))
 }
 
 /// Mails a link. The answer, and the work behind it, are the same for every address.

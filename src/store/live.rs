@@ -79,7 +79,7 @@ impl Live {
         let long_ago = OffsetDateTime::UNIX_EPOCH;
         let seen_at = AtomicI64::new(ends.unix_timestamp());
         let (id, method) = (SessionId::new(), "old-token".to_owned());
-        Self { id, user, method, amr: Vec::new(), auth_time: long_ago, expires_at: ends, seen_at }
+        Self { id, user, method, amr: Vec::new(), auth_time: long_ago, expires_at: ends, is_remembered: false, seen_at }
     }
 
     /// Whether more than one factor was proven.

@@ -25,7 +25,7 @@ const PATH: &str = "/account/password";
 
 /// The routes of this area.
 pub fn router() -> Router<Running> {
-    Router::new().route(PATH, get(page).post(change))
+    Router::new().route("/account/password", get(page).post(change))
 }
 
 #[derive(Deserialize)]

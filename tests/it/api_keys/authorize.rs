@@ -197,13 +197,11 @@ async fn a_key_in_an_address_is_refused_and_no_other_place_takes_one() {
         let reply = stage.get(page).bearer(&key).await;
         assert!(reply.status == 303 || reply.status == 404, "{page} {}", reply.status);
     }
-    let made = stage.post("/account/keys/new").bearer(&key).form(&[
-        ("csrf", "x"),
-        ("name", "second"),
-        ("service", ""),
-        ("days", "1"),
-        ("networks", ""),
-    ]).await;
+    let made = stage
+        .post("/account/keys/new")
+        .bearer(&key)
+        .form(&[("csrf", "x"), ("name", "second"), ("service", ""), ("days", "1"), ("networks", "")])
+        .await;
     assert!(made.status == 403 || made.status == 404, "{}", made.status);
 }
 

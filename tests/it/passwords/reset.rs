@@ -349,6 +349,28 @@ async fn with_the_second_factor_the_password_is_set_and_still_nobody_is_signed_i
 }
 
 #[tokio::test]
+async fn what_a_squatter_set_up_under_the_address_stops_nobody_and_goes() {
+    use crate::domain::user::Username;
+    use crate::store::users::NewUser;
+    let stage = Stage::open().await;
+    let email = "ada@example.org".parse().unwrap();
+    let new = NewUser { username: Username::new("ada"), email: Some((email, false)), ..NewUser::default() };
+    let by = crate::domain::audit::By::command();
+    let squatted = stage.app.accounts.add(new, Some("what only the squatter knows"), &by).await.unwrap();
+    give_totp(&stage, squatted.id).await;
+    asks(&stage, "ada@example.org").await;
+    let mut ada = opens(&stage, &link(&stage, "ada@example.org").await).await;
+    assert_eq!(ada.at, "/login/reset");
+
+    ada.fill_in("#password", OTHER).press("#reset-submit").await;
+
+    assert!(!stage.app.accounts.factors(&squatted).await.unwrap().any());
+    assert!(stage.user("ada@example.org").await.email.unwrap().verified);
+    assert_eq!(types(&mut stage.browser(), "ada", "what only the squatter knows").await, 401);
+    assert_eq!(types(&mut stage.browser(), "ada", OTHER).await, 303);
+}
+
+#[tokio::test]
 async fn a_second_factor_without_a_link_that_counts_leads_nowhere() {
     let stage = Stage::open().await;
     let (_, phone, _) = with_app(&stage, "ada").await;
