@@ -19,7 +19,6 @@ pub mod finish;
 pub mod flood;
 pub mod guess;
 pub mod invite;
-pub mod flood;
 pub mod key_refresh;
 pub mod known;
 pub mod layers;

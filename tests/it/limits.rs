@@ -41,12 +41,9 @@ const LIMITS: &[(&str, &str)] = &[
     ("/login", "flood"),
     ("/logout", "flood"),
     ("/openapi.json", "none: the same bytes for everybody, out of memory"),
-    ("/password", "flood"),
     ("/setup/{token}", "flood, behind a link that was sealed here"),
     ("/signup", "signup_ip, mail_ip, mail_address"),
-    ("/verify", "flood"),
-    ("/invite", "flood"),
-    ("/address", "flood"),
+    ("/invite/{token}", "flood, behind a link that was sealed here"),
 ];
 
 /// All routes in the code: their paths.
