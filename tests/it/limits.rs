@@ -103,6 +103,13 @@ async fn what_has_no_limit_of_its_own_ends_at_the_limit_behind_all_limits() {
 }
 
 #[test]
+fn a_clock_that_is_put_back_locks_nobody_out() {
+    let (flood, client) = (Flood::default(), std::net::Ipv4Addr::LOCALHOST.into());
+    let refused = |now| (0..301).filter(|_| flood.count(client, now).is_some()).count();
+    assert_eq!((refused(10_000), refused(6_400), refused(6_400)), (1, 1, 301));
+}
+
+#[test]
 fn a_million_clients_take_no_more_memory_than_fifty_thousand_and_those_who_come_often_are_known() {
     let flood = Flood::default();
     let often = std::net::Ipv4Addr::LOCALHOST.into();
