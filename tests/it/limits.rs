@@ -25,6 +25,7 @@ const LIMITS: &[(&str, &str)] = &[
     ("/auth/get_profile", "flood"),
     ("/auth/logout", "flood"),
     ("/auth/oauth_callback", "flood, and login_ip"),
+    ("/auth/password/validate", "flood"),
     ("/auth/public-key", "none: the same bytes for everybody, out of memory"),
     ("/auth/resolve", "flood"),
     ("/auth/token", "token_client"),
