@@ -21,6 +21,7 @@ mod second_factor;
 pub mod service_sessions;
 pub mod signing_up;
 pub mod totp;
+mod turns;
 mod username;
 mod voice;
 pub mod ways;

@@ -211,7 +211,11 @@ impl App {
     pub fn reloaded(&self, loaded: Loaded, sink: Option<Arc<Sink>>) -> Result<Self, BootError> {
         let mailer = mailer(&loaded.settings.mail, sink, self.house.clock.clone())?;
         self.house.lifetimes.store(Arc::new(lifetimes(&loaded.settings)));
-        Ok(Self::new(loaded.settings, loaded.plugged, mailer, self.house.clone())?)
+        let mut app = Self::new(loaded.settings, loaded.plugged, mailer, self.house.clone())?;
+        if let Some(parts) = Arc::get_mut(&mut app.0) {
+            parts.accounts.keep_turns(&self.accounts);
+        }
+        Ok(app)
     }
 
     /// Writes down that the file was read again: whether it was taken, and which keys wait for a restart. What a mistake says is for

@@ -41,7 +41,9 @@ impl Flood {
     /// Counts one request at `now`, in seconds; `Some` is how long to wait if there were too many.
     pub fn count(&self, client: IpAddr, now: i64) -> Option<Duration> {
         let now = now * 1000;
-        let free_at = self.0.get(&client).unwrap_or(now).max(now) + STEP;
+        // What lies further ahead than a burst was counted by a clock that was put back since.
+        let known = self.0.get(&client).filter(|free_at| (now..=now + STEP * BURST).contains(free_at));
+        let free_at = known.unwrap_or(now) + STEP;
         let late = free_at - now - STEP * BURST;
         if late > 0 {
             return Some(Duration::from_millis(late.unsigned_abs()));

@@ -9,11 +9,16 @@ use sea_orm::ConnectionTrait as _;
 use time::Duration;
 use uuid::Uuid;
 
+use crate::app::App;
 use crate::app::boot::{self, World};
 use crate::clock::SystemClock;
 use crate::config::{self, Format, Input};
+use crate::domain::audit::By;
 use crate::domain::id::{SessionId, UserId};
+use crate::domain::proof::{Amr, Proof};
+use crate::domain::user::User;
 use crate::net::Net;
+use crate::store::people::{Place, Wanted};
 
 /// Users per transaction.
 const CHUNK: u64 = 50_000;
@@ -52,6 +57,60 @@ async fn fill() {
         writeln!(text, "{}", token.jwt).unwrap();
     }
     std::fs::write(file.with_file_name("tokens"), text).unwrap();
+}
+
+/// `BENCH_CONFIG` is a file that [`fill`] has filled with `BENCH_USERS` users. Prints what somebody's waiting is made of, each in
+/// microseconds: the middle of many, spread over all users. Hashing a password takes as long at any size and is left out.
+#[tokio::test]
+#[ignore = "part of the benchmark"]
+async fn scale() {
+    let (file, users) = (variable("BENCH_CONFIG"), number("BENCH_USERS"));
+    let world = World { clock: Arc::new(SystemClock), net: Net::real() };
+    let loaded = boot::load(vec![Input::file(Path::new(&file))], &config::World::none(), &world);
+    let app = boot::open(loaded.unwrap_or_else(|_| panic!("{file} has mistakes")), world).await.unwrap().app;
+    let store = app.store();
+    let nth = |round: u64| (round * 7_919 + 13) % users;
+    let email = |round| format!("user{}@example.test", nth(round));
+
+    let mut all: [(&str, Vec<u128>); 5] =
+        ["look-up by address", "sign-in", "first page of the list", "a page of the list", "search"]
+            .map(|name| (name, Vec::new()));
+    for round in 0..ROUNDS {
+        let parsed = email(round).parse().unwrap();
+        all[0].1.push(took(store.user_by_email(&parsed)).await);
+        let user = store.user_by_email(&parsed).await.unwrap().unwrap();
+        all[1].1.push(took(sign_in(&app, &user)).await);
+        let everybody = Wanted::default();
+        all[2].1.push(took(store.people(&everybody, None, PAGE)).await);
+        let middle = Some(Place::After(uuid(USERS_FROM + nth(round))));
+        all[3].1.push(took(store.people(&everybody, middle, PAGE)).await);
+        let wanted = Wanted { search: Some(email(round)), ..Wanted::default() };
+        all[4].1.push(took(store.people(&wanted, None, PAGE)).await);
+    }
+    let mut text = String::new();
+    for (name, mut times) in all {
+        times.sort_unstable();
+        writeln!(text, "{}\t{name}", times[times.len() / 2]).unwrap();
+    }
+    std::fs::write(Path::new(&file).with_file_name("scale"), text).unwrap();
+}
+
+/// How often each is measured.
+const ROUNDS: u64 = 400;
+/// Users of a page.
+const PAGE: usize = 50;
+
+/// What a sign-in asks of the database.
+async fn sign_in(app: &App, user: &User) {
+    let called = app.accounts.called(user.email.as_ref().unwrap().email.as_str()).await.unwrap().unwrap();
+    app.store().password_hash(called.id).await.unwrap();
+    app.accounts.signed_in(&called, &Proof::of("password", Amr::Pwd), None, &By::system()).await.unwrap();
+}
+
+async fn took<T>(work: impl Future<Output = T>) -> u128 {
+    let begun = std::time::Instant::now();
+    work.await;
+    begun.elapsed().as_micros()
 }
 
 /// One statement a table, for the users `from` to `to`.
