@@ -12,7 +12,7 @@ use super::guess::Guess;
 use super::limit::Limit;
 use super::login::PASSWORD;
 use super::site::Site;
-use crate::account::{AccountError, Need, Second};
+use crate::account::{Need, Second};
 use crate::domain::audit::By;
 use crate::domain::proof::{Amr, Proof};
 use crate::domain::service::Service;
@@ -45,24 +45,18 @@ pub async fn prove(site: &Site, said: Said<'_>) -> Result<(User, Proof), Error> 
     }
     let account = site.app.accounts.called(name).await?;
     let guess = Guess::begin_from(site, (ip, place(site, ip, service)), account.as_ref(), name).await?;
-    match site.app.accounts.arrive_by_password(account.clone(), password).await {
-        Ok(Some(user)) => {
-            guess.was_right(site).await?;
-            let proof = second(site, &user, Proof::of(PASSWORD, Amr::Pwd), &said).await?;
-            Ok((user, proof))
-        }
+    let user = match site.app.accounts.arrive_by_password(account.clone(), password).await {
+        Ok(Some(user)) => user,
         Ok(None) => {
             guess.was_wrong(site, by, account.as_ref()).await?;
             tracing::info!(service.id = %service.id, reference = by.reference, "a password was refused");
-            Err(Code::CredentialsRefused.into())
+            return Err(Code::CredentialsRefused.into());
         }
-        Err(error) => {
-            if matches!(error, AccountError::Busy) {
-                guess.was_not_tried(site).await?;
-            }
-            Err(error.into())
-        }
-    }
+        Err(error) => return Err(guess.failed(site, error).await?),
+    };
+    guess.was_right(site).await?;
+    let proof = second(site, &user, Proof::of(PASSWORD, Amr::Pwd), &said).await?;
+    Ok((user, proof))
 }
 
 /// The same counts as on the login page; where nobody says where the person is, the service is counted instead.

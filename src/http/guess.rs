@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::error::Error;
 use super::limit::{Limit, count_all, forgive_all};
 use super::site::Site;
-use crate::account::Failed;
+use crate::account::{AccountError, Failed};
 use crate::domain::audit::By;
 use crate::domain::id::UserId;
 use crate::domain::user::User;
@@ -58,9 +58,12 @@ impl Guess {
         Ok(())
     }
 
-    /// It was not tried: the count is taken back.
-    pub async fn was_not_tried(self, site: &Site) -> Result<(), Error> {
-        forgive_all(site, self.ip, &self.limits()).await
+    /// It could not be judged; what was not even tried is not counted.
+    pub async fn failed(self, site: &Site, error: AccountError) -> Result<Error, Error> {
+        if matches!(error, AccountError::Busy) {
+            forgive_all(site, self.ip, &self.limits()).await?;
+        }
+        Ok(error.into())
     }
 
     /// It was wrong: written down, and the account rests the longer the more there were.

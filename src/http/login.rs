@@ -23,7 +23,7 @@ use super::page::{
 use super::reset::resets;
 use super::site::{Running, Site};
 use super::sudo::gate;
-use crate::account::{AccountError, Need};
+use crate::account::Need;
 use crate::config::settings::{MailTransport, RememberMe, Signup};
 use crate::domain::audit::Actor;
 use crate::domain::id::UserId;
@@ -247,12 +247,7 @@ async fn password(
             guess.was_wrong(&site, &browser.by(Actor::Anonymous), account.as_ref()).await?;
             refused(&site, browser, next.as_ref(), fields.email).await
         }
-        Err(error) => {
-            if matches!(error, AccountError::Busy) {
-                guess.was_not_tried(&site).await?;
-            }
-            Err(error.into())
-        }
+        Err(error) => Err(guess.failed(&site, error).await?),
     }
 }
 

@@ -31,7 +31,7 @@ const LONGEST: usize = 512;
 #[derive(Debug, Clone, PartialEq)]
 pub enum Stored {
     /// argon2i, argon2d or argon2id, as a PHC string.
-    Argon2(PasswordHash),
+    Argon2(Box<PasswordHash>),
     /// `$2a$`, `$2b$` or `$2y$`. It knows 72 bytes of a password at most; what is longer was cut off by whoever made it.
     Bcrypt(String),
     /// PBKDF2 with HMAC (RFC 8018 §5.2), as passlib, PHC or Django write it.
@@ -99,7 +99,7 @@ impl Stored {
     /// Whether the password is the one; as much work as the hash asks for.
     pub fn is_of(&self, password: &[u8]) -> bool {
         match self {
-            Self::Argon2(hash) => Argon2::default().verify_password(password, hash).is_ok(),
+            Self::Argon2(hash) => Argon2::default().verify_password(password, hash.as_ref()).is_ok(),
             Self::Bcrypt(text) => bcrypt::verify(password, text).unwrap_or(false),
             Self::Pbkdf2(Pbkdf2 { hash, rounds, salt, key }) => {
                 let algorithm = match hash {
@@ -120,7 +120,7 @@ impl Stored {
     /// Whether it is argon2id, at least as strong as `want`.
     pub fn is_as_strong(&self, want: &Params) -> bool {
         let Self::Argon2(hash) = self else { return false };
-        let Ok(have) = Params::try_from(hash) else { return false };
+        let Ok(have) = Params::try_from(hash.as_ref()) else { return false };
         hash.algorithm.as_str() == "argon2id"
             && hash.version == Some(0x13)
             && have.m_cost() >= want.m_cost()
@@ -136,7 +136,7 @@ fn argon2(text: &str, own: &Params) -> Option<Stored> {
     let fits = u64::from(have.m_cost()) <= MOST_MEMORY_KIB.max(own.m_cost().into())
         && work(&have) <= MOST_WORK_KIB.max(work(own))
         && have.p_cost() <= MOST_LANES;
-    fits.then_some(Stored::Argon2(hash))
+    fits.then_some(Stored::Argon2(Box::new(hash)))
 }
 
 fn bcrypt(text: &str, cost: &str) -> Option<Stored> {

@@ -124,12 +124,16 @@ async fn proves(site: &Site, browser: &Browser, live: &Live, current: &str) -> R
         return Ok(true);
     }
     let guess = Guess::begin(site, browser.ip(), Some(&live.user), "").await?;
-    if site.app.accounts.knows_password(&live.user, current).await? {
+    let is_right = match site.app.accounts.knows_password(&live.user, current).await {
+        Ok(is_right) => is_right,
+        Err(error) => return Err(guess.failed(site, error).await?),
+    };
+    if is_right {
         guess.was_right(site).await?;
-        return Ok(true);
+    } else {
+        guess.was_wrong(site, &browser.by(Actor::User(live.user.id)), Some(&live.user)).await?;
     }
-    guess.was_wrong(site, &browser.by(Actor::User(live.user.id)), Some(&live.user)).await?;
-    Ok(false)
+    Ok(is_right)
 }
 
 fn check_enabled(site: &Site) -> Result<(), Error> {
