@@ -90,7 +90,7 @@ async fn what_has_no_limit_of_its_own_ends_at_the_limit_behind_all_limits() {
         ("GET", "/auth/get_profile?username=ada"),
         ("GET", "/login/sso"),
         ("POST", "/logout"),
-        ("POST", "/account/sessions/end"),
+        ("POST", "/account/devices/end"),
     ];
     for (nth, (method, path)) in ways.into_iter().enumerate() {
         let ip = format!("192.0.2.{}", 100 + nth);
