@@ -29,6 +29,7 @@ impl OldTokens {
         Self { key, until: settings.until, accepted: AtomicU64::new(0) }
     }
 
+    #[cfg(test)]
     /// How many were accepted since the file was read.
     pub fn accepted(&self) -> u64 {
         self.accepted.load(Ordering::Relaxed)

@@ -17,8 +17,8 @@ const NAMED: u64 = 20;
 /// Where the users come from.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub enum From {
-    /// A table with headings: email, email_verified, username, name, avatar_url, roles, groups, locked, password_hash, created_at,
-    /// old_id, identities, extra.
+    /// A table with headings: `email`, `email_verified`, `username`, `name`, `avatar_url`, `roles`, `groups`, `locked`,
+    /// `password_hash`, `created_at`, `old_id`, `identities`, `extra`.
     Csv,
     /// The same as JSON objects: one a line, or all in a list.
     Json,
@@ -31,6 +31,7 @@ pub enum From {
 }
 
 /// What is imported, and how.
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 #[derive(Args)]
 pub struct Wanted {
     /// The file.

@@ -12,6 +12,7 @@ use crate::domain::identity::Subject;
 use crate::domain::user::{User, Username};
 
 /// What becomes different. The outer `None` leaves as it is, the inner one takes away.
+#[expect(clippy::option_option, reason = "what is not said is not what is taken away")]
 #[derive(Debug, Clone, Default)]
 pub struct Edit {
     pub name: Option<Option<String>>,

@@ -14,6 +14,7 @@ use crate::store::{StoreError, changes, sessions, users};
 const MOST: usize = 16 * 1024;
 
 /// What becomes different. The outer `None` leaves as it is, the inner one takes away.
+#[expect(clippy::option_option, reason = "what is not said is not what is taken away")]
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Change {
     pub name: Option<Option<String>>,

@@ -27,7 +27,7 @@ pub fn datahq(record: &Record) -> Result<Row, String> {
     if row.aliases.is_empty() {
         return Err("it has no `id`".into());
     }
-    row.is_somebody()
+    row.somebody()
 }
 
 /// `system_id` is another name; `user_role` is a role unless it is one of that server's own; a locked user keeps the role they had.
@@ -54,7 +54,7 @@ pub fn authnzerver(record: &Record) -> Result<Row, String> {
         extra,
         ..Row::default()
     };
-    row.is_somebody()
+    row.somebody()
 }
 
 /// `username`, `email`, `password`, `name`, `role` and whatever else its application added. Login and reset keys stay behind.
@@ -81,5 +81,5 @@ pub fn clearskies(record: &Record) -> Result<Row, String> {
             row.extra.insert(key.into(), value.into());
         }
     }
-    row.is_somebody()
+    row.somebody()
 }

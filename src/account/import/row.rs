@@ -64,11 +64,11 @@ impl Row {
             identities: identities(record)?,
             extra: extra(record, "extra")?,
         };
-        row.is_somebody()
+        row.somebody()
     }
 
     /// Somebody who could be found again.
-    pub fn is_somebody(self) -> Result<Self, String> {
+    pub fn somebody(self) -> Result<Self, String> {
         if self.email.is_none() && self.username.is_none() && self.aliases.is_empty() && self.identities.is_empty() {
             return Err("it has neither an address nor a username nor an old id".into());
         }

@@ -68,6 +68,7 @@ impl Edit {
 }
 
 /// `None` if it was not said, `Some(None)` if it is to go.
+#[expect(clippy::option_option, reason = "what is not said is not what is taken away")]
 fn taken<T>(
     said: Option<&str>,
     read: impl Fn(&str) -> Option<T>,

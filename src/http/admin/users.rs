@@ -199,6 +199,7 @@ pub async fn show(admin: Administrator, Path(who): Path<String>) -> Result<Respo
 }
 
 /// What becomes different. What is not there stays; null takes away.
+#[expect(clippy::option_option, reason = "what is not said is not what is taken away")]
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EditFields {
@@ -220,6 +221,7 @@ pub struct EditFields {
 }
 
 /// Tells null from not there.
+#[expect(clippy::option_option, reason = "what is not said is not what is taken away")]
 fn said<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Option<String>>, D::Error> {
     Option::<String>::deserialize(from).map(Some)
 }
@@ -238,6 +240,7 @@ impl EditFields {
     }
 }
 
+#[expect(clippy::option_option, reason = "what is not said is not what is taken away")]
 fn read<T>(
     said: Option<Option<String>>,
     read: impl Fn(&str) -> Option<T>,
