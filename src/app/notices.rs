@@ -31,22 +31,6 @@ impl App {
         )
     }
 
-    /// The account was locked, or opened again, by somebody who runs the server.
-    pub fn locked_letter(&self, user: &User, locked: bool) -> Option<Mail> {
-        let name = &self.settings.theme.name;
-        let (subject, line) = if locked {
-            (
-                format!("Your {name} account is locked"),
-                "Whoever runs the server locked it. You are signed out everywhere.",
-            )
-        } else {
-            (format!("Your {name} account is open again"), "You can sign in as before.")
-        };
-        let lines = vec![format!("{subject}, {}.", self.moment()), line.into()];
-        let small = vec!["If you do not know why, ask whoever runs the server.".into()];
-        self.notice(user, &Letter { subject, lines, button: None, small })
-    }
-
     /// Somebody said that a deed was not theirs, and everybody else was signed out.
     pub fn disowned_letter(&self, user: &User) -> Option<Mail> {
         let name = &self.settings.theme.name;

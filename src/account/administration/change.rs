@@ -8,6 +8,7 @@ use crate::domain::id::UserId;
 use crate::domain::identity::Subject;
 use crate::domain::merge_patch;
 use crate::domain::user::{User, Username};
+use crate::extension::EventKind;
 use crate::store::{StoreError, changes, sessions, users};
 
 /// Most bytes of a user's attributes.
@@ -124,8 +125,8 @@ impl Office<'_> {
             return Ok(false);
         }
         users::set_locked(&db, id, locked, now).await?;
-        if locked {
-            sessions::end_all(&db, id, None, now).await?;
+        if locked && sessions::end_all(&db, id, None, now).await? > 0 {
+            self.accounts.tell(&db, EventKind::UserLogout, &user, "lock", None).await?;
         }
         let event = if locked { Event::UserLocked } else { Event::UserUnlocked };
         self.accounts.record(&db, self.by, What::new(event).target(id)).await?;
