@@ -26,6 +26,7 @@ pub struct Arrival<'a> {
 
 /// What an arrival comes to.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "there is one for each sign-in")]
 pub enum Outcome {
     /// They are in.
     In(User),
@@ -39,6 +40,13 @@ async fn holder(db: &Tx, identity: &Identity) -> Result<Option<User>, StoreError
         Some(email) => users::by_email(db, email.address()).await,
         None => Ok(None),
     }
+}
+
+/// Whether the address that the provider vouches for is proven here, and whether it is invited while nobody has it.
+async fn address_facts(db: &Tx, identity: &Identity, is_free: bool, now: i64) -> Result<(bool, bool), StoreError> {
+    let Some(email) = identity.email.as_ref().map(VerifiedEmail::address) else { return Ok((false, false)) };
+    let is_invited = is_free && invitations::open_to(db, email, now).await?.is_some();
+    Ok((addresses::is_verified(db, email).await?, is_invited))
 }
 
 /// How often two arrivals of the same person may collide before it is a failure.
@@ -83,14 +91,7 @@ impl Accounts {
         // In this order: who is made between the two questions is found by the second, and is not asked to prove to be themselves.
         let holder = holder(&db, identity).await?;
         let known = users::by_identity(&db, &identity.subject).await?;
-        let verified = match &identity.email {
-            Some(email) => addresses::is_verified(&db, email.address()).await?,
-            None => false,
-        };
-        let is_invited = match &identity.email {
-            Some(email) if holder.is_none() => invitations::open_to(&db, email.address(), now).await?.is_some(),
-            _ => false,
-        };
+        let (verified, is_invited) = address_facts(&db, identity, holder.is_none(), now).await?;
         let verdict = decide(&Facts {
             linked_to: known.as_ref().map(|user| user.id),
             address_of: holder.as_ref().map(|user| (user.id, verified)),
@@ -98,27 +99,13 @@ impl Accounts {
             signup: is_invited || signup.unwrap_or(matches!(self.login.signup, Signup::Open | Signup::Providers)),
         });
         match verdict {
-            Verdict::SignIn(_) => {}
-            Verdict::Link(id) => {
-                users::link(&db, id, &identity.subject, now).await?;
-                self.linked(&db, id, &identity.subject, way.by).await?;
-            }
-            Verdict::TakeOver(id) => {
-                self.take_over(&db, id, identity.email.as_ref()).await?;
-                users::link(&db, id, &identity.subject, now).await?;
-                self.linked(&db, id, &identity.subject, way.by).await?;
-            }
             Verdict::Ask(id) => return Ok(Outcome::Ask(id)),
-            Verdict::Create => {
-                let user = self.make(&db, identity).await?;
-                users::link(&db, user.id, &identity.subject, now).await?;
-                self.created(&db, &user, way.method, way.service, way.by).await?;
-            }
             Verdict::RefuseLink => {
                 self.link_refused(db, way, &identity.subject).await?;
                 return Err(AccountError::LinkRefused);
             }
             Verdict::RefuseSignup => return Err(AccountError::SignupClosed),
+            accepted => self.carry_out(&db, &accepted, identity, way).await?,
         }
         let user = users::by_identity(&db, &identity.subject).await?;
         let user = user.ok_or_else(|| StoreError::Corrupt("an identity without a user".into()))?;
@@ -130,6 +117,35 @@ impl Accounts {
         let user = users::by_id(&db, user.id).await?.unwrap_or(user);
         self.commit(db).await?;
         Ok(Outcome::In(user))
+    }
+
+    /// Links or makes, as the rule decided in somebody's favour.
+    async fn carry_out(
+        &self,
+        db: &Tx,
+        verdict: &Verdict,
+        identity: &Identity,
+        way: Way<'_>,
+    ) -> Result<(), AccountError> {
+        let now = self.store.now();
+        match verdict {
+            Verdict::Link(id) => {
+                users::link(db, *id, &identity.subject, now).await?;
+                self.linked(db, *id, &identity.subject, way.by).await?;
+            }
+            Verdict::TakeOver(id) => {
+                self.take_over(db, *id, identity.email.as_ref()).await?;
+                users::link(db, *id, &identity.subject, now).await?;
+                self.linked(db, *id, &identity.subject, way.by).await?;
+            }
+            Verdict::Create => {
+                let user = self.make(db, identity).await?;
+                users::link(db, user.id, &identity.subject, now).await?;
+                self.created(db, &user, way.method, way.service, way.by).await?;
+            }
+            Verdict::SignIn(_) | Verdict::Ask(_) | Verdict::RefuseLink | Verdict::RefuseSignup => {}
+        }
+        Ok(())
     }
 
     /// Links an identity to a user who has just signed in another way, as they were asked to. `false` if it belongs to somebody by now.

@@ -25,11 +25,13 @@ pub enum Need {
 /// What one who proved this still lacks. Who has codes of an app is always asked for one; who has passkeys only where a second
 /// factor is demanded, since a passkey is a way in of its own.
 pub fn need(is_demanded: bool, proof: &Proof, factors: &Factors) -> Need {
-    match (proof.is_multi_factor(), factors.totp, factors.passkeys > 0, is_demanded) {
-        (true, ..) => Need::Nothing,
-        (false, true, ..) | (false, false, true, true) => Need::Factor,
-        (false, false, false, true) => Need::Enrol,
-        (false, false, _, false) => Need::Nothing,
+    if proof.is_multi_factor() {
+        return Need::Nothing;
+    }
+    match (factors.totp, factors.passkeys > 0, is_demanded) {
+        (true, ..) | (false, true, true) => Need::Factor,
+        (false, false, true) => Need::Enrol,
+        (false, _, false) => Need::Nothing,
     }
 }
 

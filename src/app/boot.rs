@@ -221,9 +221,10 @@ impl App {
     /// Writes down that the file was read again: whether it was taken, and which keys wait for a restart. What a mistake says is for
     /// who asked and for the log; it shows lines of the file.
     pub async fn note_reload(&self, was_taken: bool, restart: &[String]) -> Result<(), AccountError> {
-        let what = match was_taken {
-            true => What::new(Event::ConfigReloaded).details(serde_json::json!({ "needs_restart": restart })),
-            false => What::new(Event::ConfigRejected),
+        let what = if was_taken {
+            What::new(Event::ConfigReloaded).details(serde_json::json!({ "needs_restart": restart }))
+        } else {
+            What::new(Event::ConfigRejected)
         };
         self.accounts.note(&By::system(), what).await
     }

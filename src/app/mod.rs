@@ -185,7 +185,6 @@ impl App {
         let providers = plugged.providers;
         let places = settings.privacy.geoip_db.as_deref().and_then(places);
         Ok(Self(Arc::new(Parts {
-            places,
             settings,
             house,
             issuer,
@@ -196,6 +195,7 @@ impl App {
             providers,
             chain,
             extensions,
+            places,
             mailer,
         })))
     }

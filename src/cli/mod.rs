@@ -196,6 +196,7 @@ pub fn run() -> ExitCode {
 }
 
 /// Runs one command at the desk, which has the files already.
+#[expect(clippy::cognitive_complexity, reason = "a table of commands")]
 pub async fn perform(cli: Cli, desk: &mut Desk) -> Result<(), Failure> {
     match cli.command.unwrap_or(Command::Serve(serve::Options::default())) {
         Command::Serve(options) => Box::pin(serve::run(&desk.files, options)).await,

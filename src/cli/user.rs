@@ -119,6 +119,7 @@ pub struct Add {
 
 /// Which users are listed.
 #[derive(Args, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "they are the switches of the command")]
 pub struct List {
     /// Only those whose address, username, name, or name behind its first space begins with the text.
     #[arg(long, value_name = "TEXT")]
@@ -196,6 +197,7 @@ pub struct KillSessions {
 }
 
 /// Runs the command.
+#[expect(clippy::cognitive_complexity, reason = "a table of commands")]
 pub async fn run(command: Command, desk: &mut Desk) -> Result<(), Failure> {
     match command {
         Command::Add(options) => change::add(&desk.app().await?, options, desk).await,

@@ -83,12 +83,11 @@ pub fn admin(loader: &mut Loader, mfa: MfaRule) -> Admin {
     let (raw, section) = loader.read::<raw::Admin>("admin");
     let mut emails = Vec::new();
     for (index, text) in raw.emails.iter().enumerate() {
-        match text.parse::<Email>() {
-            Ok(email) => emails.push(email),
-            Err(_) => {
-                let message = format!("`{text}` is not an e-mail address");
-                loader.wrong(section.mistake_in("emails", index, "CS-C057", message));
-            }
+        if let Ok(email) = text.parse::<Email>() {
+            emails.push(email);
+        } else {
+            let message = format!("`{text}` is not an e-mail address");
+            loader.wrong(section.mistake_in("emails", index, "CS-C057", message));
         }
     }
     for (index, net) in raw.allowed_networks.iter().enumerate() {

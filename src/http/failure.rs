@@ -77,6 +77,7 @@ fn next_place(code: Code) -> &'static str {
 }
 
 /// What happened, in the words of people: a title and a sentence. An empty title is the table's.
+#[expect(clippy::too_many_lines, reason = "it is a table")]
 fn words(code: Code) -> (&'static str, &'static str) {
     match code {
         Code::LoginStale => (

@@ -138,17 +138,7 @@ async fn come_back(
     by: Verb,
     answer: Answer,
 ) -> Result<Response, Error> {
-    let attempt = answer.state.as_deref().and_then(|state| browser.attempt(state));
-    let attempt = attempt.filter(|attempt| id.is_none_or(|id| id == attempt.method)).ok_or(Code::LoginStale)?;
-    let provider = provider(&site, &attempt.method)?;
-    check_method(provider, by)?;
-    if !site.app.door.spend(&attempt).await? {
-        tracing::warn!(provider.name = attempt.method, "a login came back a second time");
-        let by = browser.by(Actor::Anonymous);
-        site.app.accounts.login_failed(None, &attempt.method, "replayed", &by).await?;
-        return Err(Code::LoginStale.into());
-    }
-    browser.drop_attempt(&attempt);
+    let (attempt, provider) = spent_attempt(&site, &mut browser, id, by, answer.state.as_deref()).await?;
     let limits = [Limit::of_client("login", browser.ip(), site.app.settings.rate_limit.login_ip)];
     count_all(&site, browser.ip(), &limits).await?;
     if let Some(wish) = identities::wish(&attempt) {
@@ -176,6 +166,28 @@ async fn come_back(
             Ok(browser.answer(see_other(&site.path("/login/link-accounts"))))
         }
     }
+}
+
+/// The login that comes back, spent: nobody else can go on with it. `state`: what names it.
+async fn spent_attempt<'a>(
+    site: &'a Site,
+    browser: &mut Browser,
+    id: Option<&str>,
+    by: Verb,
+    state: Option<&str>,
+) -> Result<(Attempt, &'a dyn Provider), Error> {
+    let attempt = state.and_then(|state| browser.attempt(state));
+    let attempt = attempt.filter(|attempt| id.is_none_or(|id| id == attempt.method)).ok_or(Code::LoginStale)?;
+    let provider = provider(site, &attempt.method)?;
+    check_method(provider, by)?;
+    if !site.app.door.spend(&attempt).await? {
+        tracing::warn!(provider.name = attempt.method, "a login came back a second time");
+        let by = browser.by(Actor::Anonymous);
+        site.app.accounts.login_failed(None, &attempt.method, "replayed", &by).await?;
+        return Err(Code::LoginStale.into());
+    }
+    browser.drop_attempt(&attempt);
+    Ok((attempt, provider))
 }
 
 /// What a provider's word is worth.

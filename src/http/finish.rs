@@ -120,7 +120,7 @@ pub fn wait_for_factor(
 ) -> String {
     let method = if lacking == Need::Enrol { ENROL } else { SECOND_FACTOR };
     let memory = serde_json::to_value(Pending { user, proof }).expect("plain JSON");
-    for (old, _) in pending(browser) {
+    if let Some((old, _)) = pending(browser) {
         browser.drop_attempt(&old);
     }
     let attempt = site.app.door.begin(method, next, FACTOR_PATIENCE, memory);
@@ -155,11 +155,8 @@ pub async fn complete(
         remembered: false,
     };
     browser.sign_in(&signed_in).await?;
-    browser.remember("last", &proof.method, LAST_METHOD);
     known::greet(site, &mut browser, user, &by).await?;
-    if browser.remembered(LEFT).is_some() {
-        browser.forget(LEFT);
-    }
+    notice(&mut browser, &proof.method);
     tracing::info!(user.id = %user.id, login.method = proof.method, "signed in");
     let ends = site.app.now() + site.app.settings.session.absolute_timeout;
     let to = match (confirmed, connected, &next) {
@@ -169,6 +166,14 @@ pub async fn complete(
         _ => way_back(site, user.id, session, ends, next.as_ref())?,
     };
     Ok(browser.answer(see_other(&to)))
+}
+
+/// What the browser remembers of a sign-in.
+fn notice(browser: &mut Browser, method: &str) {
+    browser.remember("last", method, LAST_METHOD);
+    if browser.remembered(LEFT).is_some() {
+        browser.forget(LEFT);
+    }
 }
 
 /// Links the identity that waits for this user, if one does; the id of its provider.

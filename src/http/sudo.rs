@@ -57,10 +57,11 @@ pub fn gate(site: &Site, user: &User) -> &'static str {
 /// not prolong the window.
 pub async fn fresh(site: &Site, browser: &Browser, back: &str) -> Result<Result<Arc<Live>, Response>, Error> {
     let window = site.app.settings.session.sudo_window;
-    Ok(signed_in(site, browser).await?.and_then(|live| match live.is_fresh(window, site.app.now()) {
-        true => Ok(live),
-        false => Err(see_other(&format!("{}?to={back}", site.path("/account/confirm")))),
-    }))
+    let live = signed_in(site, browser).await?;
+    if live.as_ref().is_ok_and(|live| !live.is_fresh(window, site.app.now())) {
+        return Ok(Err(see_other(&format!("{}?to={back}", site.path("/account/confirm")))));
+    }
+    Ok(live)
 }
 
 /// As [`fresh`], and proven by more than one factor, where there is another: what protects an account is not taken away by

@@ -241,8 +241,8 @@ async fn create(
     };
     let taken =
         OnConflict::columns([signing_key::Column::Algorithm, signing_key::Column::Slot]).do_nothing().to_owned();
-    let made = signing_key::Entity::insert(row).on_conflict(taken).exec_without_returning(db).await?;
-    if made == 1 {
+    let inserted = signing_key::Entity::insert(row).on_conflict(taken).exec_without_returning(db).await?;
+    if inserted == 1 {
         note(db, by, Event::KeyGenerated, algorithm, &kid, now).await?;
     }
     Ok(())

@@ -229,25 +229,25 @@ async fn an_edit_minds_the_tag_and_takes_only_what_is_its_own() {
     let path = format!("/api/v1/users/{ada}");
     let shown = get(&stage, &key, &path).await;
     let tag = shown.header("etag").unwrap().to_owned();
-    let patch = |body: Value| stage.ask("PATCH", "/api/v1/users/ada").bearer(&key).json(&body);
+    let change = |body: Value| stage.ask("PATCH", "/api/v1/users/ada").bearer(&key).json(&body);
 
-    let edited = patch(json!({ "name": null, "extra": { "a": { "b": 1 }, "c": 2 } })).header("if-match", &tag).await;
+    let edited = change(json!({ "name": null, "extra": { "a": { "b": 1 }, "c": 2 } })).header("if-match", &tag).await;
     assert_eq!((edited.status, &edited.json()["name"]), (200, &Value::Null));
-    let late = patch(json!({ "name": "Ada" })).header("if-match", &tag).await;
+    let late = change(json!({ "name": "Ada" })).header("if-match", &tag).await;
     assert_eq!((late.status, late.problem().as_str()), (412, "stale"));
-    let edited = patch(json!({ "extra": { "a": null } })).header("if-match", "*").await.json();
+    let edited = change(json!({ "extra": { "a": null } })).header("if-match", "*").await.json();
     assert_eq!(edited["extra"], json!({ "c": 2 }));
-    assert_eq!(patch(json!({ "username": "BOSS" })).await.problem(), "conflict");
+    assert_eq!(change(json!({ "username": "BOSS" })).await.problem(), "conflict");
     for not_its_own in
         ["roles", "role", "is_admin", "locked_at", "password_hash", "mfa", "user_id", "id", "version", "groups"]
     {
-        let reply = patch(json!({ not_its_own: ["admin"] })).await;
+        let reply = change(json!({ not_its_own: ["admin"] })).await;
         assert_eq!((reply.status, reply.problem().as_str()), (400, "bad-request"), "{not_its_own}");
     }
     for (field, wrong) in
         [("name", json!(" ")), ("username", json!("admin")), ("avatar_url", json!("http://x")), ("extra", json!([]))]
     {
-        assert_eq!(patch(json!({ field: wrong })).await.status, 400, "{field}");
+        assert_eq!(change(json!({ field: wrong })).await.status, 400, "{field}");
     }
     assert_eq!(get(&stage, &key, &path).await.json()["roles"], json!(["member"]));
 }

@@ -208,8 +208,8 @@ async fn an_edit_merges_attributes_and_minds_the_version() {
     office.edit(ada.id, extra(json!({ "team": { "size": null }, "age": null })), Some(version)).await.unwrap();
     assert_eq!(Value::Object(of().await), json!({ "team": { "name": "a" } }));
 
-    let stale = office.edit(ada.id, extra(json!({ "x": 1 })), Some(version)).await;
-    assert!(matches!(stale, Err(AdminError::Stale)));
+    let late = office.edit(ada.id, extra(json!({ "x": 1 })), Some(version)).await;
+    assert!(matches!(late, Err(AdminError::Stale)));
     let large = office.edit(ada.id, extra(json!({ "x": "y".repeat(16 * 1024) })), None).await;
     assert!(matches!(large, Err(AdminError::TooMuch)));
     let name = Change { username: Some(Username::new("BEN")), ..Change::default() };

@@ -88,7 +88,7 @@ async fn a_changed_row_is_named() {
     assert_eq!((found.broken, found.sound), (Some(Break::Changed { seq: 3, id }), 2));
 }
 
-async fn remove(house: &House, which: sea_orm::sea_query::Expr) {
+async fn remove(house: &House, which: Expr) {
     audit_event::Entity::delete_many().filter(which).exec(house.app.store().write()).await.unwrap();
 }
 

@@ -148,7 +148,7 @@ fn look(path: &Path) -> Result<(String, Vec<u8>), SourceError> {
         }
         hash.update(&chunk[..read]);
     }
-    let hash = hash.finish().as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    let hash = hash.finish().as_ref().iter().take(16).fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
     Ok((hash, start))
 }
 

@@ -110,12 +110,11 @@ pub fn flag(record: &Record, key: &str) -> Result<Option<bool>, String> {
 
 /// Several words.
 pub fn words(record: &Record, key: &str) -> Vec<String> {
-    let mut words: Vec<String> = match record.get(key) {
-        Some(Value::Array(items)) => items.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
-        _ => {
-            let text = text(record, key).unwrap_or_default();
-            text.split([';', ',', ' ']).filter(|word| !word.is_empty()).map(str::to_owned).collect()
-        }
+    let mut words: Vec<String> = if let Some(Value::Array(items)) = record.get(key) {
+        items.iter().filter_map(Value::as_str).map(str::to_owned).collect()
+    } else {
+        let text = text(record, key).unwrap_or_default();
+        text.split([';', ',', ' ']).filter(|word| !word.is_empty()).map(str::to_owned).collect()
     };
     words.sort();
     words.dedup();
@@ -160,25 +159,21 @@ pub fn alias(record: &Record, key: &str) -> Result<Vec<String>, String> {
 
 fn identities(record: &Record) -> Result<Vec<Subject>, String> {
     let wrong = || "`identities` is not `provider|realm|subject`".to_owned();
-    match record.get("identities") {
-        Some(Value::Array(items)) => {
-            let part = |item: &Value, key: &str| item.get(key).and_then(Value::as_str).map(str::to_owned);
-            let all = items.iter().map(|item| {
-                let (provider, subject) = part(item, "provider").zip(part(item, "subject")).ok_or_else(wrong)?;
-                Subject::new(&provider, &part(item, "realm").unwrap_or_default(), &subject).ok_or_else(wrong)
-            });
-            all.collect()
-        }
-        _ => {
-            let text = text(record, "identities").unwrap_or_default();
-            let all = text.split(';').filter(|one| !one.trim().is_empty()).map(|one| {
-                let parts: Vec<&str> = one.trim().split('|').collect();
-                let [provider, realm, subject] = parts[..] else { return Err(wrong()) };
-                Subject::new(provider, realm, subject).ok_or_else(wrong)
-            });
-            all.collect()
-        }
+    if let Some(Value::Array(items)) = record.get("identities") {
+        let part = |item: &Value, key: &str| item.get(key).and_then(Value::as_str).map(str::to_owned);
+        let all = items.iter().map(|item| {
+            let (provider, subject) = part(item, "provider").zip(part(item, "subject")).ok_or_else(wrong)?;
+            Subject::new(&provider, &part(item, "realm").unwrap_or_default(), &subject).ok_or_else(wrong)
+        });
+        return all.collect();
     }
+    let text = text(record, "identities").unwrap_or_default();
+    let all = text.split(';').filter(|one| !one.trim().is_empty()).map(|one| {
+        let parts: Vec<&str> = one.trim().split('|').collect();
+        let [provider, realm, subject] = parts[..] else { return Err(wrong()) };
+        Subject::new(provider, realm, subject).ok_or_else(wrong)
+    });
+    all.collect()
 }
 
 /// A JSON object, itself or as text.

@@ -235,7 +235,7 @@ impl<'a, T: FnMut(Told)> Import<'a, T> {
     fn fate(&self, row: &Row, there: &There) -> Fate {
         let seen = &self.seen;
         let is_taken = |name: &Username| there.has_name(name) || seen.names.has_name(name);
-        let email = row.email.as_ref().map(|email| email.as_str());
+        let email = row.email.as_ref().map(crate::domain::email::Email::as_str);
         let same_id = row.aliases.iter().find_map(|alias| seen.line("alias", alias));
         decide(
             row,

@@ -152,7 +152,7 @@ pub struct Privacy {
     /// For how long network addresses stay on sessions and events.
     #[schemars(extend("x-min" = "0s", "x-max" = "1y"))]
     pub ip_retention: Span,
-    /// A MaxMind database that names the place of an address.
+    /// A `MaxMind` database that names the place of an address.
     pub geoip_db: Option<PathBuf>,
     /// How long somebody may take back that their account is to go.
     #[schemars(extend("x-min" = "0s", "x-max" = "90d"))]

@@ -62,7 +62,7 @@ async fn page(site: Site, browser: Browser, Query(asked): Query<Asked>) -> Resul
     let page = ActivityPage {
         frame: Frame::new(&site.shell, Tab::Activity),
         shell: Arc::clone(&site.shell),
-        notice: asked.ended.map(|ended| ended_notice(ended)),
+        notice: asked.ended.map(ended_notice),
         filters: filters.collect(),
         rows,
         older: next.map(|next| {

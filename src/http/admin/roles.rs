@@ -27,7 +27,8 @@ pub struct Roles {
 /// One role.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct Role {
-    role: String,
+    #[serde(rename = "role")]
+    name: String,
     description: Option<String>,
     /// Whether everybody gets it.
     is_default: bool,
@@ -46,7 +47,7 @@ pub async fn list(admin: Administrator) -> Result<Response, Error> {
     admin.may(&Scope::UsersRead)?;
     let settings = &admin.site.app.settings;
     let roles = settings.roles.iter().map(|role| Role {
-        role: role.clone(),
+        name: role.clone(),
         description: settings.role_descriptions.get(role).cloned(),
         is_default: settings.login.default_roles.contains(role),
     });

@@ -22,7 +22,7 @@ use crate::store::{Store, StoreError, Tx};
 pub use crate::store::entity::audit_event::Model as Row;
 
 /// Number of the advisory lock of the chain.
-const LOCK: i64 = 0x6175_6469_74;
+const LOCK: i64 = 0x0061_7564_6974;
 /// The fact that remembers the end.
 const END: Mark = Mark { name: "audit.end", which: "end" };
 /// The fact that remembers the beginning, once something was cut off.

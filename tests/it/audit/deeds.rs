@@ -97,10 +97,11 @@ async fn of_a_provider_that_refuses_or_is_not_believed() {
     let mut browser = stage.browser();
     browser.open("/login").await.press("#idp-sso").await;
     let way = browser.way_back();
-    let state = way.split("state=").nth(1).unwrap().to_owned();
+    let proof_of_browser = way.split("state=").nth(1).unwrap().to_owned();
 
     let thief = browser.clone();
-    let (_, left) = of(&stage, browser.open(&format!("/login/sso/callback?error=access_denied&state={state}"))).await;
+    let (_, left) =
+        of(&stage, browser.open(&format!("/login/sso/callback?error=access_denied&state={proof_of_browser}"))).await;
     assert_eq!((left.len(), left[0].event.as_str()), (1, "user.login_failed"), "{left:?}");
     assert_eq!(
         (&left[0].details, left[0].provider.as_deref()),
