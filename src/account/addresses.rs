@@ -31,6 +31,8 @@ pub struct Undo {
     pub old: Email,
     /// Goes; `None`: nothing came in its place.
     pub new: Option<Email>,
+    /// When the password was set, in seconds since 1970: another password, and the link is over.
+    pub password_at: Option<i64>,
 }
 
 /// What became of an address that is proven now.
@@ -160,6 +162,9 @@ impl Accounts {
             }
         };
         self.record_address(db, by, event, user, email).await?;
+        if event == Event::AddressAdded {
+            self.tell_of_address(db, user, email).await?;
+        }
         Ok(true)
     }
 
@@ -228,6 +233,9 @@ impl Accounts {
 
     async fn try_undo(&self, by: &By, undo: &Undo, link: (&str, i64)) -> Result<Undone, AccountError> {
         let (user, now) = (undo.user, self.store.now());
+        if self.store.password_set_at(user).await? != undo.password_at {
+            return Ok(Undone::Over);
+        }
         let db = self.store.begin().await?;
         if !spent::spend(&db, link.0, link.1).await? || users::by_id(&db, user).await?.is_none() {
             return Ok(Undone::Over);
@@ -244,6 +252,16 @@ impl Accounts {
         users::changed(&db, user, now).await?;
         self.commit(db).await?;
         Ok(Undone::Yes)
+    }
+
+    /// Whoever can answer mail to one of the addresses can sign in: the owner hears of a new one.
+    async fn tell_of_address(&self, db: &Tx, user: UserId, email: &Email) -> Result<(), StoreError> {
+        let Some(user) = users::by_id(db, user).await? else { return Ok(()) };
+        if user.email.as_ref().is_none_or(|main| main.email == *email) {
+            return Ok(());
+        }
+        let line = format!("{} belongs to your account now, and can be used to sign in.", email.masked());
+        self.write_to(db, &user, "An address was added", &line).await
     }
 
     async fn record_address(

@@ -11,7 +11,7 @@ use crate::domain::linking::{Facts, LinkPolicy, Verdict, decide};
 use crate::domain::user::{User, Username};
 use crate::store::invitations::{self, Invitation};
 use crate::store::users::{self, NewUser, Profile};
-use crate::store::{StoreError, Tx, addresses, factors, sessions};
+use crate::store::{StoreError, Tx, addresses, factors};
 
 /// Somebody with a proven identity, and what the provider's own section says about newcomers.
 #[derive(Debug, Clone, Copy)]
@@ -34,12 +34,13 @@ pub enum Outcome {
     Ask(UserId),
 }
 
-/// Who has the address that the provider vouches for.
-async fn holder(db: &Tx, identity: &Identity) -> Result<Option<User>, StoreError> {
-    match &identity.email {
-        Some(email) => users::by_email(db, email.address()).await,
-        None => Ok(None),
-    }
+/// Who has the address. One that somebody only noted beside their main one, and never proved, is nobody's: it goes.
+async fn holder(db: &Tx, email: &Email) -> Result<Option<User>, StoreError> {
+    let Some(user) = users::by_email(db, email).await? else { return Ok(None) };
+    let is_stray = user.email.as_ref().is_some_and(|main| main.email != *email)
+        && !addresses::is_verified(db, email).await?
+        && addresses::remove(db, user.id, email).await?;
+    Ok((!is_stray).then_some(user))
 }
 
 /// Whether the address that the provider vouches for is proven here, and whether it is invited while nobody has it.
@@ -89,7 +90,10 @@ impl Accounts {
         let now = self.store.now();
         let db = self.store.begin().await?;
         // In this order: who is made between the two questions is found by the second, and is not asked to prove to be themselves.
-        let holder = holder(&db, identity).await?;
+        let holder = match identity.email.as_ref().map(VerifiedEmail::address) {
+            Some(email) => holder(&db, email).await?,
+            None => None,
+        };
         let known = users::by_identity(&db, &identity.subject).await?;
         let (verified, is_invited) = address_facts(&db, identity, holder.is_none(), now).await?;
         let verdict = decide(&Facts {
@@ -134,7 +138,7 @@ impl Accounts {
                 self.linked(db, *id, &identity.subject, way.by).await?;
             }
             Verdict::TakeOver(id) => {
-                self.take_over(db, *id, identity.email.as_ref()).await?;
+                self.take_over(db, *id, identity.email.as_ref(), way.by).await?;
                 users::link(db, *id, &identity.subject, now).await?;
                 self.linked(db, *id, &identity.subject, way.by).await?;
             }
@@ -195,11 +199,11 @@ impl Accounts {
         let now = self.store.now();
         let proof = VerifiedEmail::proven_by_mail(email.clone());
         let db = self.store.begin().await?;
-        let user = match users::by_email(&db, email).await? {
+        let user = match holder(&db, email).await? {
             Some(user) if user.is_locked() => return Err(AccountError::Locked),
             Some(user) if addresses::is_verified(&db, email).await? => user,
             Some(user) => {
-                self.take_over(&db, user.id, Some(&proof)).await?;
+                self.take_over(&db, user.id, Some(&proof), way.by).await?;
                 users::by_id(&db, user.id).await?.unwrap_or(user)
             }
             None => {
@@ -258,13 +262,20 @@ impl Accounts {
     }
 
     /// The owner of the address has come: whatever somebody else may have prepared under it is gone.
-    async fn take_over(&self, db: &Tx, id: UserId, email: Option<&VerifiedEmail>) -> Result<(), AccountError> {
-        let now = self.store.now();
+    pub(super) async fn take_over(
+        &self,
+        db: &Tx,
+        id: UserId,
+        email: Option<&VerifiedEmail>,
+        by: &By,
+    ) -> Result<(), StoreError> {
         users::drop_credentials(db, id).await?;
         factors::drop_all(db, id).await?;
-        sessions::end_all(db, id, None, now).await?;
+        addresses::drop_others(db, id).await?;
+        users::drop_aliases(db, id).await?;
+        self.end_everything(db, id, by).await?;
         if let Some(email) = email {
-            users::verify_address(db, id, email.address(), now).await?;
+            users::verify_address(db, id, email.address(), self.store.now()).await?;
         }
         Ok(())
     }

@@ -11,8 +11,8 @@ use crate::domain::id::SessionId;
 use crate::domain::user::User;
 use crate::extension::EventKind;
 use crate::mail::Mail;
+use crate::store::api_keys::Owner;
 use crate::store::limits::{self, Pass};
-use crate::store::sessions;
 
 /// A letter that comes later than this tells nothing.
 const LASTS: Duration = Duration::days(1);
@@ -41,7 +41,8 @@ impl Accounts {
         by: &By,
     ) -> Result<u64, AccountError> {
         let db = self.store.begin().await?;
-        let ended = sessions::end_all(&db, user.id, Some(here), self.store.now()).await?;
+        self.end_keys(&db, &Owner::User(user.id), by).await?;
+        let ended = self.end_sessions_and_links(&db, user.id, Some(here)).await?;
         if ended > 0 {
             self.tell(&db, EventKind::UserLogout, user, "everywhere", None).await?;
         }

@@ -52,7 +52,11 @@ impl App {
         let Some(old) = self.old_tokens.as_ref().filter(|old| now < old.until) else { return Ok(None) };
         let Ok(claims) = old.key.verify(token, now) else { return Ok(None) };
         let Some(user) = self.store().user_by_alias(&claims.old_id).await? else { return Ok(None) };
-        if user.is_locked() || user.deletes_at.is_some() || self.accounts.demands_factor(&user) {
+        if user.is_locked() || self.closed(&user).is_some() || self.accounts.demands_factor(&user) {
+            return Ok(None);
+        }
+        // Whoever has set up a second factor here is asked for it.
+        if self.accounts.factors(&user).await?.any() {
             return Ok(None);
         }
         let accepted = old.accepted.fetch_add(1, Ordering::Relaxed) + 1;

@@ -28,6 +28,8 @@ pub struct Said<'a> {
     pub otp: Option<&'a str>,
     /// Where the person is; `None` if nobody knows.
     pub ip: Option<IpAddr>,
+    /// Whether a service says where they are: that exempts nobody, and is counted apart.
+    pub is_reported: bool,
     /// The service that asks.
     pub service: &'a Service,
     pub by: &'a By,
@@ -39,12 +41,13 @@ pub struct Said<'a> {
 /// `credentials-refused` for everything that is not right, whatever it is; `second-factor-needed` where only the code is
 /// missing; `too-many-requests` as on the login page.
 pub async fn prove(site: &Site, said: Said<'_>) -> Result<(User, Proof), Error> {
-    let Said { name, password, ip, service, by, .. } = said;
+    let Said { name, password, service, by, .. } = said;
+    let exempt = said.ip.filter(|_| !said.is_reported);
     if !site.app.settings.login.password.enabled || !service.accepts(PASSWORD) {
         return Err(Error::new(Code::AccessDenied).detail("Passwords are not accepted here."));
     }
     let account = site.app.accounts.called(name).await?;
-    let guess = Guess::begin_from(site, (ip, place(site, ip, service)), account.as_ref(), name).await?;
+    let guess = Guess::begin_from(site, (exempt, place(site, &said)), account.as_ref(), name).await?;
     let user = match site.app.accounts.arrive_by_password(account.clone(), password).await {
         Ok(Some(user)) => user,
         Ok(None) => {
@@ -60,11 +63,12 @@ pub async fn prove(site: &Site, said: Said<'_>) -> Result<(User, Proof), Error> 
 }
 
 /// The same counts as on the login page; where nobody says where the person is, the service is counted instead.
-fn place(site: &Site, ip: Option<IpAddr>, service: &Service) -> Limit {
+fn place(site: &Site, said: &Said<'_>) -> Limit {
     let rate = site.app.settings.rate_limit.login_ip;
-    match ip {
-        Some(_) => Limit::of_client("login", ip, rate),
-        None => Limit::of_name("login-service", &service.id, rate),
+    match said.ip {
+        Some(_) if said.is_reported => Limit::of_client(&format!("login-service:{}", said.service.id), said.ip, rate),
+        Some(_) => Limit::of_client("login", said.ip, rate),
+        None => Limit::of_name("login-service", &said.service.id, rate),
     }
 }
 

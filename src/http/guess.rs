@@ -7,6 +7,7 @@ use super::limit::{Limit, count_all, forgive_all};
 use super::site::Site;
 use crate::account::{AccountError, Failed};
 use crate::domain::audit::By;
+use crate::domain::email::Email;
 use crate::domain::id::UserId;
 use crate::domain::user::User;
 use crate::store::limits;
@@ -36,7 +37,7 @@ impl Guess {
         user: Option<&User>,
         typed: &str,
     ) -> Result<Self, Error> {
-        let name = user.map_or_else(|| typed.to_owned(), |user| user.id.to_string());
+        let name = user.map_or_else(|| canonical(typed), |user| user.id.to_string());
         let by_account = Limit::of_name("login", &name, site.app.settings.rate_limit.login_account);
         let guess = Self { ip, by_client, by_account };
         if !guess.is_exempt(site) {
@@ -103,4 +104,9 @@ impl Guess {
     fn is_exempt(&self, site: &Site) -> bool {
         self.ip.is_some_and(|ip| site.app.settings.rate_limit.is_exempt(ip))
     }
+}
+
+/// One name for all spellings of an address that nobody has, as there is one for an account.
+fn canonical(typed: &str) -> String {
+    typed.parse::<Email>().map_or_else(|_| typed.to_owned(), |email| email.as_str().to_owned())
 }

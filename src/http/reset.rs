@@ -118,7 +118,7 @@ async fn ask(
     let rates = &site.app.settings.rate_limit;
     let limits = [
         Limit::of_client("mail", browser.ip(), rates.mail_ip),
-        Limit::of_name("mail", email.as_str(), rates.mail_address),
+        Limit::of_name("mail", &email.mailbox(), rates.mail_address),
     ];
     count_all(&site, browser.ip(), &limits).await?;
     let found = site.app.store().user_by_email(&email).await?;

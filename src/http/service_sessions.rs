@@ -229,9 +229,9 @@ async fn person(
     ip: Option<IpAddr>,
 ) -> Result<(User, proof::Proof), Error> {
     let service = caller.service()?;
-    let said = Said { name, password, otp, ip, service, by: &caller.by };
+    let said = Said { name, password, otp, ip, is_reported: true, service, by: &caller.by };
     let (user, proof) = prove(&caller.site, said).await.map_err(about_the_person)?;
-    if !may_enter(service, &user.roles) {
+    if !may_enter(service, &user.roles) || caller.site.app.closed(&user).is_some() {
         return Err(Code::AccessDenied.into());
     }
     Ok((user, proof))

@@ -68,6 +68,12 @@ pub async fn remove(db: &impl ConnectionTrait, user: UserId, email: &Email) -> R
     Ok(gone.rows_affected == 1)
 }
 
+/// Takes all addresses but the main one from the user.
+pub async fn drop_others(db: &impl ConnectionTrait, user: UserId) -> Result<(), StoreError> {
+    Entity::delete_many().filter(Column::UserId.eq(user.0)).filter(Column::Main.eq(0)).exec(db).await?;
+    Ok(())
+}
+
 fn held(row: &Model) -> Result<Held, StoreError> {
     let email = row.email.parse().map_err(|_| StoreError::Corrupt("an address is not one".into()))?;
     Ok(Held { email, verified_at: row.verified_at.map(moment).transpose()?, is_main: row.main == 1 })

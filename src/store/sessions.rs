@@ -104,6 +104,10 @@ impl Sessions {
             remembered: Set(i64::from(signed_in.remembered)),
         };
         let db = self.store.begin().await?;
+        // Whoever was locked while they signed in is not in.
+        if super::changes::hold(&db, signed_in.user).await?.is_none_or(|user| user.is_locked()) {
+            return Err(StoreError::Corrupt("a sign-in of somebody who is locked, or gone".into()));
+        }
         session::Entity::insert(row).exec_without_returning(&db).await?;
         let surplus: Vec<uuid::Uuid> = session::Entity::find()
             .select_only()

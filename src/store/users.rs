@@ -7,7 +7,7 @@ use sea_orm::{
 };
 use time::OffsetDateTime;
 
-use super::entity::{address, identity, password, user};
+use super::entity::{address, alias, identity, password, user};
 use super::{Store, StoreError, people};
 use crate::domain::email::Email;
 use crate::domain::id::UserId;
@@ -349,6 +349,12 @@ pub async fn set_locked(db: &impl ConnectionTrait, id: UserId, locked: bool, now
         .await?;
     changed(db, id, now).await?;
     Ok(done.rows_affected == 1)
+}
+
+/// Forgets the names a user had elsewhere.
+pub async fn drop_aliases(db: &impl ConnectionTrait, id: UserId) -> Result<(), StoreError> {
+    alias::Entity::delete_many().filter(alias::Column::UserId.eq(id.0)).exec(db).await?;
+    Ok(())
 }
 
 /// Deletes the user and everything that is theirs; `false` if there is none.

@@ -64,6 +64,9 @@ pub enum Refused {
     /// Nobody gives or takes what they do not have.
     #[error("the caller does not have the role and may not give or take it")]
     RoleBeyondCaller,
+    /// A merge hands everything that opens an account to another.
+    #[error("only an administrator merges accounts")]
+    MergeBeyondCaller,
     /// Somebody has to be left.
     #[error("this is the last administrator who can sign in")]
     LastAdmin,
@@ -87,6 +90,7 @@ pub fn judge(caller: &Caller, target: &User, deed: Deed<'_>, admin_role: &str) -
         return Err(Refused::AboveCaller);
     }
     match deed {
+        Deed::MergeAway | Deed::MergeInto => Err(Refused::MergeBeyondCaller),
         Deed::Grant(role) | Deed::Revoke(role) if role == admin_role || !caller.roles.iter().any(|own| own == role) => {
             Err(Refused::RoleBeyondCaller)
         }

@@ -51,7 +51,10 @@ pub fn decide(row: &Row, facts: &Facts<'_>) -> Fate {
         return Fate::Skip(format!("line {line} has the same old id or identity"));
     }
     match facts.address_of {
-        Some((id, true)) if !row.aliases.is_empty() => return Fate::Join(id),
+        Some((id, true)) if row.verified && !row.aliases.is_empty() => return Fate::Join(id),
+        Some((_, true)) if !row.aliases.is_empty() => {
+            return Fate::Skip("somebody has the address, and nobody proved it there: see --trust-addresses".into());
+        }
         Some(_) => return Fate::Skip("somebody has the address already".into()),
         None => {}
     }

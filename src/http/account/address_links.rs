@@ -79,10 +79,18 @@ pub async fn ask(site: &Site, browser: &Browser, user: &User, email: Email, as_m
     Ok(())
 }
 
-/// Tells an address that it is no longer the main one, or no longer there, with a link that takes it back.
-pub fn told(site: &Site, user: &User, old: &Email, new: Option<&Email>) -> Mail {
+/// Tells an address that it is no longer the main one, or no longer there; with a link that takes it back, if it was theirs before
+/// the other one, or for long: somebody who was in the account for a moment is not to come back by an address of their own.
+pub async fn told(site: &Site, user: &User, old: &Email, new: Option<&Email>) -> Result<Mail, Error> {
     let app = &site.app;
-    let memory = Undo { user: user.id, old: old.clone(), new: new.cloned() };
+    let held = app.accounts.addresses(user).await?;
+    let since = |email: &Email| held.iter().find(|held| held.email == *email).and_then(|held| held.verified_at);
+    let is_theirs = since(old).is_some_and(|old| match new {
+        Some(new) => since(new).is_none_or(|new| old <= new),
+        None => app.now() - old >= UNDO_LASTS,
+    });
+    let password_at = app.store().password_set_at(user.id).await?;
+    let memory = Undo { user: user.id, old: old.clone(), new: new.cloned(), password_at };
     let memory = serde_json::to_value(memory).expect("plain JSON");
     let attempt = app.door.begin(UNDO, None, UNDO_LASTS, memory);
     let link = app.url(&format!("/account/addresses/undo?token={}", app.door.seal(&attempt, Carrier::Mail)));
@@ -94,10 +102,14 @@ pub fn told(site: &Site, user: &User, old: &Email, new: Option<&Email>) -> Mail 
     let letter = Letter {
         subject: format!("Your address at {name} was changed"),
         lines: vec![what, "If that was you, all is well.".into()],
-        button: Some(("It was not me: take it back".into(), link)),
-        small: vec!["The link works once, for 7 days. It also signs the account out everywhere.".into()],
+        button: is_theirs.then(|| ("It was not me: take it back".into(), link)),
+        small: vec![if is_theirs {
+            "The link works once, for 7 days. It also signs the account out everywhere.".into()
+        } else {
+            "If it was not you, ask whoever runs the server.".into()
+        }],
     };
-    app.letter(old, &letter)
+    Ok(app.letter(old, &letter))
 }
 
 #[derive(Deserialize)]
@@ -186,8 +198,10 @@ async fn confirm(
     }
     let by = browser.by(Actor::User(live.user.id));
     let before = live.user.email.as_ref().filter(|address| address.verified && address.email != wanted.email);
-    let notice =
-        before.filter(|_| wanted.as_main).map(|address| told(&site, &live.user, &address.email, Some(&wanted.email)));
+    let notice = match before.filter(|_| wanted.as_main) {
+        Some(address) => Some(told(&site, &live.user, &address.email, Some(&wanted.email)).await?),
+        None => None,
+    };
     let lasts = site.app.letters_last();
     match site.app.accounts.prove_address(&by, &wanted, &attempt.id, notice.as_ref(), lasts).await? {
         Proven::Theirs if site.app.closed(&live.user).is_some() => {

@@ -147,7 +147,10 @@ async fn make_main(
     };
     let email: Email = fields.email.parse().map_err(|_| Code::NotFound)?;
     let before = live.user.email.as_ref().filter(|address| address.verified && address.email != email);
-    let notice = before.map(|address| told(&site, &live.user, &address.email, Some(&email)));
+    let notice = match before {
+        Some(address) => Some(told(&site, &live.user, &address.email, Some(&email)).await?),
+        None => None,
+    };
     let by = browser.by(Actor::User(live.user.id));
     let lasts = site.app.letters_last();
     if !site.app.accounts.make_main(&by, &live.user, &email, notice.as_ref(), lasts).await? {
@@ -169,7 +172,7 @@ async fn remove(
     };
     let email: Email = fields.email.parse().map_err(|_| Code::NotFound)?;
     let by = browser.by(Actor::User(live.user.id));
-    let notice = told(&site, &live.user, &email, None);
+    let notice = told(&site, &live.user, &email, None).await?;
     match site.app.accounts.remove_address(&by, &live.user, &email, &notice, site.app.letters_last()).await? {
         Removed::Yes => Ok(browser.answer(see_other(&site.path("/account/addresses?done=removed")))),
         Removed::IsMain => {

@@ -25,7 +25,7 @@ use crate::http::page::{
     Frame, Hidden, Href, KeyMadePage, KeyRow, KeysPage, Moment, NewKeyPage, Page, ScopeChoice, Tab,
 };
 use crate::http::site::{Running, Site};
-use crate::http::sudo::{fresh, signed_in};
+use crate::http::sudo::{signed_in, with_factor};
 use crate::store::api_keys::{Owner, StoredKey};
 use crate::store::live::Live;
 
@@ -83,9 +83,9 @@ fn row(site: &Site, key: StoredKey) -> KeyRow {
     }
 }
 
-async fn new_page(site: Site, browser: Browser) -> Result<Response, Error> {
+async fn new_page(site: Site, mut browser: Browser) -> Result<Response, Error> {
     only_where_people_have_keys(&site)?;
-    let live = match fresh(&site, &browser, NEW).await? {
+    let live = match with_factor(&site, &mut browser, NEW).await? {
         Ok(live) => live,
         Err(ask) => return Ok(browser.answer(ask)),
     };
@@ -162,13 +162,13 @@ fn form(site: &Site, browser: Browser, live: &Live, typed: NewKeyFields, error: 
 
 async fn make(
     State(running): State<Running>,
-    browser: Browser,
+    mut browser: Browser,
     Form(fields): Form<NewKeyFields>,
 ) -> Result<Response, Error> {
     let site = running.now();
     browser.check_csrf(&fields.csrf)?;
     only_where_people_have_keys(&site)?;
-    let live = match fresh(&site, &browser, NEW).await? {
+    let live = match with_factor(&site, &mut browser, NEW).await? {
         Ok(live) => live,
         Err(ask) => return Ok(browser.answer(ask)),
     };

@@ -36,6 +36,9 @@ impl FromRequestParts<Running> for Administrator {
         }
         let caller = match &key.key.holder {
             Holding::User(user) => {
+                if site.app.closed(user).is_some() {
+                    return Err(Code::ApiKeyRefused.into());
+                }
                 if admin.require_mfa && !site.app.accounts.factors(user).await?.any() {
                     return Err(Error::new(Code::AdminNeedsFactor).detail("Set one up on your account page first."));
                 }

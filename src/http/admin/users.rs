@@ -127,6 +127,7 @@ pub async fn add(
 ) -> Result<Response, Error> {
     admin.may(&Scope::UsersWrite)?;
     may_give(&admin, &fields.roles)?;
+    may_make(&admin, &fields.email)?;
     once(&admin, &headers, ("POST /api/v1/users", &fields), async || {
         let new = new_user(&admin, &fields).await?;
         let made = admin.site.app.accounts.add(new, None, admin.by()).await;
@@ -137,6 +138,15 @@ pub async fn add(
         Ok((StatusCode::CREATED, shown(&admin, user.id).await?.user))
     })
     .await
+}
+
+/// Whoever has an address of `admin.emails` administrates: only administrators make accounts for them.
+pub fn may_make(admin: &Administrator, email: &str) -> Result<(), Error> {
+    let administrates = email.parse::<Email>().is_ok_and(|email| admin.site.app.settings.admin.emails.contains(&email));
+    if administrates && !admin.is_admin() {
+        return Err(Error::new(Code::DeedRefused).detail("The address is an administrator's."));
+    }
+    Ok(())
 }
 
 /// Nobody gives what they do not have, and nothing that is not there.

@@ -67,7 +67,8 @@ pub(super) async fn exchange(
         return by_key(&site, &name, &secret, service, ip).await;
     }
     let by = by(Actor::Anonymous, &headers, ip);
-    let said = Said { name: &name, password: &secret, otp: fields.otp.as_deref(), ip, service, by: &by };
+    let said =
+        Said { name: &name, password: &secret, otp: fields.otp.as_deref(), ip, is_reported: false, service, by: &by };
     let (user, proof) = prove(&site, said).await?;
     let claimant = Claimant::of_proof(&user, &proof, site.app.now());
     let issued = issue(&site, service, &claimant, ip).await?;

@@ -216,6 +216,10 @@ async fn cut_some(store: &Store, master: &Master, before: i64) -> Result<Option<
     let Some(last) = rows.iter().take_while(|row| row.at < before).last() else { return Ok(None) };
     let place = last.seq.zip(last.hash.clone()).map(|(seq, hash)| Place { seq, hash });
     let Some(place) = place else { return Ok(None) };
+    // What was tampered with is not swept away as if its time were over.
+    let mut walk = Walk::new(begin, place.clone());
+    rows.iter().take_while(|row| row.seq <= Some(place.seq)).try_for_each(|row| walk.step(&linked(row)))?;
+    walk.finish()?;
     remember(&db, master, BEGIN, &place).await?;
     let old = Column::Seq.lte(place.seq);
     let gone = Entity::delete_many().filter(old).exec(&db).await?.rows_affected;
