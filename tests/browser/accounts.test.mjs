@@ -190,12 +190,18 @@ describe('a sensitive step long after the sign-in', () => {
   const own = new Stage();
   let late;
   before(async () => {
-    late = await Countersign.start(own, '[session]\nsudo_window = "1s"\n[theme]\nname = "Example"\n[roles.member]\n');
+    late = await Countersign.start(own, '[session]\nsudo_window = "1m"\n[theme]\nname = "Example"\n[roles.member]\n');
   });
   after(() => own.close());
 
-  for (const face of FACES) {
-    test(`asks for a fresh one first, ${face.theme} ${face.width}`, async () => {
+  async function enter(page) {
+    await page.fill('#password', PASSWORD);
+    await page.click('#password-submit');
+  }
+
+  test('asks for a fresh one first', async (t) => {
+    const pages = [];
+    for (const face of FACES) {
       const email = `late-${face.theme}-${face.width}@example.org`;
       await late.addUser({ email, name: 'Ada Lovelace', password: PASSWORD });
       const page = await browser.person({
@@ -203,18 +209,22 @@ describe('a sensitive step long after the sign-in', () => {
       });
       await page.goto(`${late.origin}/login`);
       await page.fill('#email', email);
-      await page.fill('#password', PASSWORD);
-      await page.click('#password-submit');
-      await page.waitForTimeout(2_100);
-      await page.goto(`${late.origin}/account/password`);
-      assert.equal(path(page), '/account/confirm');
-      await picture(page, `confirm-${face.theme}-${face.width}`);
-      assert.equal(await isTooWide(page), false, 'something is wider than the window');
-      assert.deepEqual(await violations(page), []);
+      await enter(page);
+      pages.push({ page, ...face });
+    }
+    // The shortest window that the file may name.
+    await pages[0].page.waitForTimeout(61_000);
 
-      await page.fill('#password', PASSWORD);
-      await page.click('#password-submit');
-      assert.equal(path(page), '/account/password');
-    });
-  }
+    for (const { page, theme, width } of pages) {
+      await t.test(`${theme} ${width}`, async () => {
+        await page.goto(`${late.origin}/account/password`);
+        assert.equal(path(page), '/account/confirm');
+        await picture(page, `confirm-${theme}-${width}`);
+        assert.equal(await isTooWide(page), false, 'something is wider than the window');
+        assert.deepEqual(await violations(page), []);
+        await enter(page);
+        assert.equal(path(page), '/account/password');
+      });
+    }
+  });
 });
