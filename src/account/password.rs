@@ -1,5 +1,6 @@
 //! Passwords: argon2id, a bounded number at once, the same work whether or not the account exists.
 
+mod bench;
 mod stored;
 
 use std::sync::Arc;
@@ -7,11 +8,12 @@ use std::time::Duration;
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, Params, PasswordHasher as _, Version};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 
 use super::AccountError;
 use crate::config::settings;
 use crate::domain::password::{self, About, Judgement, Rule, normal};
+use bench::Bench;
 use stored::Stored;
 
 /// How long a password waits for its turn.
@@ -21,6 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 #[derive(Clone)]
 pub struct Hasher {
     turns: Arc<Semaphore>,
+    bench: Bench,
     argon2: Argon2<'static>,
     /// For a password beside a second factor.
     rule: Rule,
@@ -51,6 +54,7 @@ impl Hasher {
         let nobody = hash_with(&argon2, "correct horse battery staple");
         Self {
             turns: Arc::new(Semaphore::new(settings.max_parallel_hashes)),
+            bench: Bench::new(settings.max_parallel_hashes),
             argon2,
             rule: Rule { least: settings.min_length, most: settings.max_length, strength: settings.min_strength },
             rule_alone: Rule {
@@ -106,16 +110,18 @@ impl Hasher {
         .await
     }
 
-    /// Runs the work on a thread for blocking work, when it is its turn.
+    /// Runs the work on a thread of the bench, when it is its turn.
     async fn in_turn<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, AccountError> {
         let turn = tokio::time::timeout(PATIENCE, self.turns.clone().acquire_owned()).await;
         let Ok(Ok(turn)) = turn else { return Err(AccountError::Busy) };
-        let done = tokio::task::spawn_blocking(move || {
+        let (tell, told) = oneshot::channel();
+        self.bench.give(move || {
             let result = work();
             drop(turn);
-            result
+            // Whoever asked may have gone away.
+            let _gone = tell.send(result);
         });
-        done.await.map_err(|_| AccountError::Busy)
+        told.await.map_err(|_| AccountError::Busy)
     }
 }
 

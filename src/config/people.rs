@@ -196,7 +196,8 @@ fn password(loader: &mut Loader) -> Password {
         Url::parse(&raw::Password::default().breach_url).expect("a literal https URL")
     });
     let memory = u32::try_from(raw.argon2_memory.0 / 1024).unwrap_or(u32::MAX);
-    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    // The other half is for those who are signed in already.
+    let half = std::thread::available_parallelism().map_or(1, usize::from).div_ceil(2);
     Password {
         enabled: raw.enabled,
         min_length: raw.min_length.unwrap_or(MIN_LENGTH),
@@ -209,7 +210,7 @@ fn password(loader: &mut Loader) -> Password {
         argon2_memory_kib: memory,
         argon2_iterations: raw.argon2_iterations,
         argon2_parallelism: raw.argon2_parallelism,
-        max_parallel_hashes: if raw.max_parallel_hashes == 0 { processors } else { raw.max_parallel_hashes },
+        max_parallel_hashes: if raw.max_parallel_hashes == 0 { half } else { raw.max_parallel_hashes },
     }
 }
 

@@ -84,7 +84,8 @@ test('the time of a refusal says nothing about the account', async () => {
   const server = await Countersign.start(stage, `${mail.section()}\n[login]\nsignup = "closed"\n[roles.admin]\n[roles.member]\n`);
   const known = ['existing', 'locked', 'unverified'];
   for (const kind of known) {
-    await server.addUser({ email: `${kind}@example.org`, name: kind, password: SECRET });
+    const more = kind === 'unverified' ? ['--unverified'] : [];
+    await server.command(['user', 'add', '--email', `${kind}@example.org`, '--name', kind, '--password-stdin', ...more], `${SECRET}\n`);
   }
   await server.command(['user', 'add', '--email', 'passwordless@example.org', '--name', 'No']);
   await server.command(['user', 'lock', 'locked@example.org']);

@@ -201,7 +201,7 @@ pub struct Password {
     /// For one hash.
     #[schemars(range(min = 1, max = 16))]
     pub argon2_parallelism: u32,
-    /// 0 is the number of processors; more wait, and get 503 after 5 s.
+    /// 0 is half of the processors; more wait, and get 503 after 5 s.
     #[schemars(range(min = 0, max = 1024))]
     pub max_parallel_hashes: usize,
 }
