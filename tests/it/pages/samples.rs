@@ -4,6 +4,7 @@
 pub mod factor;
 mod hostile;
 mod keys;
+mod passwords;
 mod people;
 
 use std::sync::Arc;
@@ -354,6 +355,7 @@ pub fn faces() -> Vec<Sample> {
         sample("wrong-host", &wrong_host()),
     ]);
     faces.extend(factor::faces());
+    faces.extend(passwords::faces());
     faces.extend(people::faces(&Words::plain()));
     faces
 }
@@ -425,6 +427,7 @@ pub fn plain() -> Vec<Sample> {
         sample("setup-errors", &setup(wrong)),
     ]);
     samples.extend(factor::more());
+    samples.extend(passwords::others());
     samples.extend(people::others());
     samples
 }

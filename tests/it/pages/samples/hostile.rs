@@ -23,7 +23,9 @@ const PAYLOAD: &str = "<img src=x onerror=alert(1)>\"><script>alert(1)</script>'
 pub fn hostile() -> Vec<Sample> {
     let mut samples = more();
     let evil = Arc::new(Shell { name: PAYLOAD.into(), ..(*shell()).clone() });
-    samples.extend(super::keys::hostile(&evil, PAYLOAD, &[Hidden::new("csrf", PAYLOAD)]));
+    let fields = [Hidden::new("csrf", PAYLOAD)];
+    samples.extend(super::keys::hostile(&evil, PAYLOAD, &fields));
+    samples.extend(super::passwords::hostile(&evil, PAYLOAD, &fields));
     samples
 }
 
