@@ -4,6 +4,7 @@
 mod change;
 mod merge;
 mod promote;
+mod reset;
 mod rules;
 mod sessions;
 
@@ -25,6 +26,7 @@ pub const ADMIN: &str = "admin";
 #[derive(Clone, Copy)]
 pub struct Office<'a> {
     accounts: &'a Accounts,
+    settings: &'a Settings,
     roles: &'a [String],
     admin_role: &'a str,
     caller: &'a Caller,
@@ -54,6 +56,12 @@ pub enum AdminError {
     /// There is no address to prove.
     #[error("the user has no address")]
     NoAddress,
+    /// Nobody signs in with a password.
+    #[error("nobody signs in with a password here")]
+    NoPasswords,
+    /// Nothing can be mailed.
+    #[error("this server sends no letters")]
+    NoLetters,
     /// Without it they could not sign in.
     #[error("this is the only way the user can sign in")]
     LastWayIn,
@@ -80,7 +88,7 @@ impl From<StoreError> for AdminError {
 impl<'a> Office<'a> {
     /// Lets somebody to the desk.
     pub fn new(accounts: &'a Accounts, settings: &'a Settings, caller: &'a Caller, by: &'a By) -> Self {
-        Self { accounts, roles: &settings.roles, admin_role: ADMIN, caller, by, is_rehearsal: false }
+        Self { accounts, settings, roles: &settings.roles, admin_role: ADMIN, caller, by, is_rehearsal: false }
     }
 
     /// The same desk, where everything is tried and nothing is kept.
