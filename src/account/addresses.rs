@@ -10,7 +10,7 @@ use crate::domain::email::Email;
 use crate::domain::id::UserId;
 use crate::domain::user::User;
 use crate::mail::Mail;
-use crate::store::{StoreError, Tx, addresses, latest, sessions, spent, users};
+use crate::store::{StoreError, Tx, addresses, latest, spent, users};
 
 /// An address that somebody wants, sealed into the link that goes to it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -223,7 +223,8 @@ impl Accounts {
         Ok(Removed::Yes)
     }
 
-    /// The owner of the old address did not want the change: it is theirs again, the new one is not, and every session ends.
+    /// The owner of the old address did not want the change: it is theirs again, the new one is not, and every session, mailed link
+    /// and API key ends.
     pub async fn undo_address(&self, by: &By, undo: &Undo, link: (&str, i64)) -> Result<Undone, AccountError> {
         match self.try_undo(by, undo, link).await {
             Err(AccountError::Store(error)) if error.is_conflict() => Ok(Undone::Taken),
@@ -243,11 +244,8 @@ impl Accounts {
         if !give_back(&db, undo, now).await? {
             return Ok(Undone::Taken);
         }
-        // Whoever changed it may have more on the way.
-        for key in [pending(user), format!("reset:{user}")] {
-            latest::drop(&db, &key).await?;
-        }
-        sessions::end_all(&db, user, None, now).await?;
+        // Whoever changed it may have more on the way, and keys in the pocket.
+        self.end_everything(&db, user, by).await?;
         self.record_address(&db, by, Event::AddressChangeUndone, user, &undo.old).await?;
         users::changed(&db, user, now).await?;
         self.commit(db).await?;

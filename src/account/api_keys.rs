@@ -9,7 +9,7 @@ use time::Duration;
 use uuid::Uuid;
 
 use super::{AccountError, Accounts};
-use crate::config::settings::Api;
+use crate::config::settings::{Api, Settings};
 use crate::domain::api_key::{ApiKey, Tag};
 use crate::domain::audit::{Actor, By, Event, What};
 use crate::domain::id::{KeyId, UserId};
@@ -149,13 +149,14 @@ impl Accounts {
     }
 
     /// Exchanges a key for the next one of its family. One of many parallel exchanges wins; a refresh secret that comes again
-    /// later was stolen, or the next one was, and ends the whole family (RFC 9700 §4.14.2).
+    /// later was stolen, or the next one was, and ends the whole family (RFC 9700 §4.14.2). However often it is exchanged, the
+    /// family ends `api.max_key_ttl` after its first key was made.
     pub async fn refresh_key(
         &self,
         id: KeyId,
         secret: &ApiKey,
         ip: Option<IpAddr>,
-        services: &[Service],
+        settings: &Settings,
         by: &By,
     ) -> Result<Refreshed, AccountError> {
         let now = self.store.now();
@@ -174,15 +175,25 @@ impl Accounts {
             return Ok(Refreshed::Reused);
         }
         let until = found.key.refresh_until.map_or(0, time::OffsetDateTime::unix_timestamp);
-        let may = now < until && !found.revoked && found.key.may_come_from(ip) && is_usable(&found, services);
+        let left = self.left_of_family(&db, &found, settings.api.max_key_ttl).await?;
+        let is_in_time = now < until && left >= Duration::MINUTE;
+        let may = is_in_time && !found.revoked && found.key.may_come_from(ip) && is_usable(&found, &settings.services);
         if !may || !api_keys::rotate(&db, id, now).await? {
             return Ok(Refreshed::Refused);
         }
-        let made = self.write_key(&db, &as_before(&found, until), Some(found.family)).await?;
+        let made = self.write_key(&db, &as_before(&found, until, left), Some(found.family)).await?;
+        api_keys::keep_first(&db, found.family, made.stored.id).await?;
         let details = json!({ "key": id.to_string(), "next": made.stored.id.to_string() });
         self.record(&db, &by, about(Event::ApiKeyRotated, &found.key.owner).details(details)).await?;
         self.commit(db).await?;
         Ok(Refreshed::New(Box::new(made)))
+    }
+
+    /// How long keys of this family may be good: the first one is the beginning, however often it was exchanged.
+    async fn left_of_family(&self, db: &Tx, found: &Found, most: Duration) -> Result<Duration, StoreError> {
+        let first = api_keys::by_id(db, KeyId(found.family)).await?;
+        let begun = first.map_or(found.key.created_at, |first| first.key.created_at);
+        Ok(begun + most - self.at())
     }
 
     async fn write_key(&self, db: &Tx, order: &KeyOrder<'_>, family: Option<Uuid>) -> Result<MadeKey, StoreError> {
@@ -246,16 +257,16 @@ fn is_secret_of(secret: &ApiKey, found: &Found) -> bool {
     found.refresh_hash.as_ref().is_some_and(|stored| is_equal(stored.as_bytes(), hash.as_bytes()))
 }
 
-/// The same key again, for as long as it was good the first time.
-fn as_before(found: &Found, refresh_until: i64) -> KeyOrder<'_> {
+/// The same key again, for as long as it was good the first time, and no longer than what is `left`.
+fn as_before(found: &Found, refresh_until: i64, left: Duration) -> KeyOrder<'_> {
     let key = &found.key;
     KeyOrder {
         owner: key.owner.clone(),
         name: &key.name,
         scopes: key.scopes.clone(),
         networks: key.networks.clone(),
-        lasts: key.expires_at - key.created_at,
-        refresh: Some(Duration::seconds(refresh_until - key.created_at.unix_timestamp())),
+        lasts: left.min(key.expires_at - key.created_at),
+        refresh: Some(left.min(Duration::seconds(refresh_until - key.created_at.unix_timestamp()))),
     }
 }
 

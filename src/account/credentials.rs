@@ -126,6 +126,7 @@ impl Accounts {
     }
 }
 
-fn reset_key(user: UserId) -> String {
+/// Of a user's links to another password, the newest counts.
+pub(super) fn reset_key(user: UserId) -> String {
     format!("reset:{user}")
 }

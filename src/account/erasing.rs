@@ -17,19 +17,12 @@ const ADMIN: &str = "admin";
 const AT_ONCE: u64 = 100;
 
 impl Accounts {
-    /// Deletes the account and everything that is theirs, at once and for good; what the audit trail holds of them names nobody any
-    /// more. `false` if there is no such user.
+    /// Deletes the account and everything that is theirs, at once and for good, in the transaction of whoever has guarded it; what
+    /// the audit trail holds of them names nobody any more. `false` if there is no such user.
     ///
     /// # Errors
     /// [`AccountError::LastAdmin`] if nobody else would run this server.
-    pub async fn erase(&self, by: &By, user: &User) -> Result<bool, AccountError> {
-        let db = self.store.begin().await?;
-        let erased = self.erase_in(&db, by, user, None).await?;
-        self.commit(db).await?;
-        Ok(erased)
-    }
-
-    /// As [`Accounts::erase`], in the transaction of whoever has guarded it.
+    #[expect(clippy::cognitive_complexity, reason = "one step after the other")]
     pub(super) async fn erase_in(
         &self,
         db: &Tx,
@@ -43,7 +36,9 @@ impl Accounts {
         let held: Vec<Email> = addresses::of(db, user.id).await?.into_iter().map(|held| held.email).collect();
         let now = self.store.now();
         // Their sessions end first: whoever is told, or asks meanwhile, finds none.
-        sessions::end_all(db, user.id, None, now).await?;
+        if sessions::end_all(db, user.id, None, now).await? > 0 {
+            self.tell(db, EventKind::UserLogout, user, "deletion", None).await?;
+        }
         if !users::delete(db, user.id).await? {
             return Ok(false);
         }
@@ -93,7 +88,9 @@ impl Accounts {
         let now = self.store.now();
         let at = now + grace.whole_seconds();
         users::set_deletes_at(&db, user.id, Some(at), now).await?;
-        sessions::end_all(&db, user.id, None, now).await?;
+        if sessions::end_all(&db, user.id, None, now).await? > 0 {
+            self.tell(&db, EventKind::UserLogout, user, "deletion", None).await?;
+        }
         if letter.is_some() {
             self.mail(&db, letter, lasts).await?;
         }

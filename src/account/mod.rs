@@ -68,6 +68,8 @@ pub struct Accounts {
     parcels: Arc<Notify>,
     /// In whose name letters are written.
     voice: Voice,
+    /// Everything is tried, and nothing is kept.
+    is_rehearsal: bool,
 }
 
 /// Why somebody does not come in.
@@ -123,13 +125,19 @@ impl Accounts {
         parcels: Arc<Notify>,
     ) -> Self {
         let hasher = Hasher::new(&login.password);
-        Self { store, login, told, sealer, hasher, parcels, voice: Voice::default() }
+        Self { store, login, told, sealer, hasher, parcels, voice: Voice::default(), is_rehearsal: false }
     }
 
     /// The same, writing letters in this name.
     #[must_use]
     pub fn speaking(self, voice: Voice) -> Self {
         Self { voice, ..self }
+    }
+
+    /// The same, where deeds that are one transaction are tried and not kept.
+    #[must_use]
+    pub fn rehearsal(&self, is_rehearsal: bool) -> Self {
+        Self { is_rehearsal, ..self.clone() }
     }
 
     /// Hashes and checks passwords.
@@ -249,6 +257,9 @@ impl Accounts {
 
     /// Makes the change last, and wakes whoever delivers what it put into the outbox.
     async fn commit(&self, db: Tx) -> Result<(), AccountError> {
+        if self.is_rehearsal {
+            return Ok(db.rollback().await.map_err(StoreError::from)?);
+        }
         db.commit().await.map_err(StoreError::from)?;
         self.parcels.notify_waiters();
         Ok(())

@@ -1,15 +1,19 @@
 //! Who needs a second factor, and which they have.
 
-use super::Accounts;
+use super::{AccountError, Accounts};
 use crate::config::settings::MfaRule;
+use crate::domain::id::UserId;
 use crate::domain::proof::Proof;
 use crate::domain::service::Service;
 use crate::domain::user::User;
+use crate::keys::sha256_hex;
 use crate::store::StoreError;
 use crate::store::factors::Factors;
 
 /// The role whose holders run the server.
 const ADMIN: &str = "admin";
+/// So many characters of a hash tell two stamps apart.
+const STAMP: usize = 22;
 
 /// What a first factor still lacks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +40,18 @@ pub fn need(is_demanded: bool, proof: &Proof, factors: &Factors) -> Need {
 }
 
 impl Accounts {
+    /// What a half-finished sign-in hangs on: the password, the factors, and what permissions and locks depend on. Whoever went
+    /// halfway before one of them changed begins again.
+    pub async fn stamp(&self, user: UserId) -> Result<String, AccountError> {
+        let version = self.store.user(user).await?.map(|user| user.version);
+        let password = self.store.password_set_at(user).await?;
+        let totp = self.store.totp(user).await?.map(|totp| totp.sealed);
+        let mut passkeys: Vec<_> = self.store.passkeys(user).await?.into_iter().map(|passkey| passkey.id).collect();
+        passkeys.sort();
+        let all = serde_json::json!([version, password, totp, passkeys]).to_string();
+        Ok(sha256_hex(all.as_bytes())[..STAMP].to_owned())
+    }
+
     /// What the user still lacks who proved this, on the way to the service.
     pub async fn need(&self, user: &User, proof: &Proof, service: Option<&Service>) -> Result<Need, StoreError> {
         if proof.is_multi_factor() {

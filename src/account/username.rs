@@ -49,15 +49,6 @@ impl Accounts {
             UsernameRule::Free => true,
             UsernameRule::Admin | UsernameRule::Off => return Ok(Renamed::NotAllowed),
         };
-        self.rename_to(by, user, wish, again).await
-    }
-
-    /// Gives the user a username as an admin asks for it, whoever may choose one.
-    pub async fn give_username(&self, by: &By, user: &User, wish: &str) -> Result<Renamed, AccountError> {
-        self.rename_to(by, user, wish, true).await
-    }
-
-    async fn rename_to(&self, by: &By, user: &User, wish: &str, again: bool) -> Result<Renamed, AccountError> {
         let name = match Username::parse(wish, &self.login.username_scripts) {
             Ok(name) => name,
             Err(why) => return Ok(Renamed::Unusable(why)),

@@ -39,6 +39,11 @@ pub struct Ways {
 }
 
 impl Ways {
+    /// Whether there is one.
+    pub fn any(&self) -> bool {
+        self.password || self.mail || !self.passkeys.is_empty() || !self.identities.is_empty()
+    }
+
     /// Whether something is left without this one.
     pub fn survive(&self, without: WayIn<'_>) -> bool {
         let password = self.password && without != WayIn::Password;

@@ -3,8 +3,8 @@
 use time::Duration;
 
 use super::App;
-use crate::account::AccountError;
 use crate::account::inviting::Invite;
+use crate::account::{AccountError, Accounts};
 use crate::domain::audit::By;
 use crate::domain::email::Email;
 use crate::domain::user::User;
@@ -34,10 +34,15 @@ impl App {
 
     /// Invites: makes the link, and mails it.
     pub async fn invite(&self, by: &By, invite: Invite) -> Result<Invited, AccountError> {
+        self.invite_with(&self.accounts, by, invite).await
+    }
+
+    /// As [`App::invite`], with these accounts, which may only rehearse it.
+    pub async fn invite_with(&self, accounts: &Accounts, by: &By, invite: Invite) -> Result<Invited, AccountError> {
         let token = random_token();
         let link = self.url(&format!("/invite/{token}"));
         let mail = self.letter(&invite.email, &self.invitation_letter(&invite, &link));
-        let invitation = self.accounts.invite(by, invite, &token, Some(&mail)).await?;
+        let invitation = accounts.invite(by, invite, &token, Some(&mail)).await?;
         Ok(Invited { invitation, link })
     }
 

@@ -33,6 +33,22 @@ impl App {
         letter.to(to, self.sender())
     }
 
+    /// The same, where an administrator wants it.
+    pub fn admin_reset_letter(&self, to: Email, link: String) -> Mail {
+        let name = &self.settings.theme.name;
+        let lasts = self.settings.login.password.reset_ttl;
+        let letter = Letter {
+            subject: format!("Choose a new password for {name}"),
+            lines: vec![
+                format!("An administrator asks you to choose a new password for your {name} account."),
+                format!("The link works once, until {}, and the newest one counts.", at(self.now() + lasts, TIME)),
+            ],
+            button: Some(("Choose a new password".into(), link)),
+            small: vec!["Your password stays as it is until you choose another one.".into()],
+        };
+        letter.to(to, self.sender())
+    }
+
     /// For somebody who asked for another password and has none.
     pub fn no_password_letter(&self, to: Email, device: &str) -> Mail {
         let name = &self.settings.theme.name;

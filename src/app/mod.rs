@@ -13,6 +13,7 @@ mod notices;
 mod old_tokens;
 mod passwords;
 mod post;
+pub mod resets;
 mod tokens;
 
 use std::ops::Deref;

@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use ipnet::IpNet;
 use serde_json::{Value, json};
 
-use super::counter::Counter;
+use super::counter::{Counter, Manner};
 use super::desk::{moment, plain};
 use super::user::find;
 use super::{Desk, Failure};
@@ -61,9 +61,8 @@ pub struct Create {
     /// For how long it can be exchanged for a new one; never unless given.
     #[arg(long, value_name = "TIME", value_parser = Span::parse)]
     refresh: Option<Span>,
-    /// For programs.
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    manner: Manner,
 }
 
 /// Which keys are listed.
@@ -87,9 +86,8 @@ pub struct Revoke {
     /// All of them.
     #[arg(long, conflicts_with = "id")]
     all: bool,
-    /// For programs.
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    manner: Manner,
 }
 
 impl Whose {
@@ -123,13 +121,20 @@ async fn create(counter: &Counter, options: Create, desk: &mut Desk) -> Result<(
         lasts: options.lasts.0,
         refresh: options.refresh.map(|span| span.0),
     };
-    let made = app.accounts.add_key(order, &app.settings.api, counter.by()).await;
+    let manner = options.manner;
+    let made = counter.accounts(manner).add_key(order, &app.settings.api, counter.by()).await;
     let made = made.map_err(|refusal| match refusal {
         KeyRefusal::Account(error) => error.into(),
         refusal => Failure::usage(refusal.to_string()),
     })?;
+    if manner.dry_run {
+        let mut answer = shown(&made.stored);
+        answer["id"] = Value::Null;
+        answer["prefix"] = Value::Null;
+        return manner.report(desk, "a key would be made", answer);
+    }
     let refresh = made.refresh.as_ref().map(|secret| secret.reveal().to_owned());
-    if options.json {
+    if manner.json {
         let mut answer = shown(&made.stored);
         answer["key"] = json!(made.key.reveal());
         answer["refresh_secret"] = json!(refresh);
@@ -172,7 +177,7 @@ async fn list(counter: &Counter, options: &List, desk: &mut Desk) -> Result<(), 
 
 async fn revoke(counter: &Counter, options: &Revoke, desk: &mut Desk) -> Result<(), Failure> {
     let owner = options.whose.owner(&counter.app).await?;
-    let accounts = &counter.app.accounts;
+    let accounts = counter.accounts(options.manner);
     let revoked = match options.id {
         Some(id) => u64::from(accounts.revoke_key(&owner, id, counter.by()).await?),
         None => accounts.revoke_keys(&owner, counter.by()).await?,
@@ -180,8 +185,6 @@ async fn revoke(counter: &Counter, options: &Revoke, desk: &mut Desk) -> Result<
     if revoked == 0 && options.id.is_some() {
         return Err(Failure::not_found("they have no such key, or it was revoked already"));
     }
-    if options.json {
-        return desk.json(&json!({ "revoked": revoked }));
-    }
-    desk.say(if revoked == 1 { "1 key is revoked".to_owned() } else { format!("{revoked} keys are revoked") })
+    let sentence = if revoked == 1 { "1 key is revoked".to_owned() } else { format!("{revoked} keys are revoked") };
+    options.manner.report(desk, &sentence, json!({ "revoked": revoked }))
 }

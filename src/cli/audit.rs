@@ -11,7 +11,8 @@ use time::{Date, OffsetDateTime};
 use super::desk::{moment, or_dash, plain};
 use super::{Desk, Failure};
 use crate::app::App;
-use crate::config::Span;
+use crate::config::{Span, nearest};
+use crate::domain::audit::Event;
 use crate::store::audit::search::{Cursor, Filter, Page, Recorded};
 
 /// Rows that are read in one go.
@@ -139,13 +140,29 @@ impl Which {
             actor: who(app, self.actor).await?,
             target: who(app, self.target).await?,
             about: None,
-            events: self.events,
+            events: known_events(self.events)?,
             service: self.service,
             reference: self.reference,
             since: second(self.since)?,
             until: second(self.until)?,
         })
     }
+}
+
+/// The names of events, `user.login`, and of families of them, `credential.*`, unless one is not known.
+fn known_events(names: Vec<String>) -> Result<Vec<String>, Failure> {
+    for name in &names {
+        let is_known = match name.strip_suffix('*') {
+            Some(family) => Event::ALL.iter().any(|event| event.name().starts_with(family)),
+            None => Event::named(name).is_some(),
+        };
+        if !is_known {
+            let near = nearest(name, Event::ALL.iter().map(|event| event.name()));
+            let help = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+            return Err(Failure::usage(format!("there is no event `{}`{help}", plain(name))));
+        }
+    }
+    Ok(names)
 }
 
 /// The id of a user; whoever is gone, or was never a user, is called by what is written.

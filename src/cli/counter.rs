@@ -4,6 +4,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::{Desk, Failure};
+use crate::account::Accounts;
 use crate::account::administration::{AdminError, Caller, Office};
 use crate::app::App;
 use crate::domain::audit::By;
@@ -35,6 +36,11 @@ impl Counter {
     /// Where changes are made.
     pub fn office(&self, manner: Manner) -> Office<'_> {
         Office::new(&self.app.accounts, &self.app.settings, &self.caller, &self.by).rehearsal(manner.dry_run)
+    }
+
+    /// Where accounts are changed without a guard.
+    pub fn accounts(&self, manner: Manner) -> Accounts {
+        self.app.accounts.rehearsal(manner.dry_run)
     }
 
     /// Who asks.

@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::counter::Counter;
+use super::counter::{Counter, Manner};
 use super::desk::{moment, plain};
 use super::{Desk, Failure};
 use crate::domain::id::InvitationId;
@@ -35,9 +35,8 @@ pub struct List {
 pub struct Revoke {
     /// Its id.
     id: InvitationId,
-    /// For programs.
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    manner: Manner,
 }
 
 /// Runs the command.
@@ -61,13 +60,11 @@ pub async fn run(command: Command, desk: &mut Desk) -> Result<(), Failure> {
             desk.table(["ID", "ADDRESS", "UNTIL", "STATE"], &rows)
         }
         Command::Revoke(options) => {
-            if !accounts.revoke_invitation(counter.by(), options.id).await? {
+            if !counter.accounts(options.manner).revoke_invitation(counter.by(), options.id).await? {
                 return Err(Failure::not_found(format!("there is no open invitation {}", options.id)));
             }
-            if options.json {
-                return desk.json(&json!({ "id": options.id.to_string(), "revoked": true }));
-            }
-            desk.say(format!("{} is over", options.id))
+            let answer = json!({ "id": options.id.to_string(), "revoked": true });
+            options.manner.report(desk, &format!("{} is over", options.id), answer)
         }
     }
 }

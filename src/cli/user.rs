@@ -55,6 +55,9 @@ pub enum Command {
     /// Takes an identity from a user: they cannot sign in with it any more.
     #[command(after_help = "Example:\n  countersign user unlink ada --provider google")]
     Unlink(edit::Unlink),
+    /// Mails a user the link that sets another password; the one they have stays until they use it.
+    #[command(after_help = "Example:\n  countersign user reset ada --print")]
+    Reset(Reset),
     /// Takes all second factors and passkeys from somebody who has lost them; they are told by mail.
     #[command(after_help = "Example:\n  countersign user reset-factors ada --dry-run")]
     ResetFactors(Deed),
@@ -91,6 +94,18 @@ pub struct Deed {
     manner: Manner,
 }
 
+/// Who chooses another password.
+#[derive(Args)]
+pub struct Reset {
+    #[command(flatten)]
+    who: Who,
+    /// Prints the link instead of mailing it: whoever has it sets the password.
+    #[arg(long)]
+    print: bool,
+    #[command(flatten)]
+    manner: Manner,
+}
+
 /// A new user.
 #[derive(Args)]
 pub struct Add {
@@ -112,9 +127,8 @@ pub struct Add {
     /// Takes the password from standard input: one line, asked for on a terminal.
     #[arg(long)]
     password_stdin: bool,
-    /// For programs.
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    manner: Manner,
 }
 
 /// Which users are listed.
@@ -213,6 +227,7 @@ pub async fn run(command: Command, desk: &mut Desk) -> Result<(), Failure> {
         Command::Delete(options) => change::delete(options, desk).await,
         Command::Merge(options) => merge::merge(options, desk).await,
         Command::Unmerge(options) => merge::unmerge(options, desk).await,
+        Command::Reset(options) => change::reset(options, desk).await,
         Command::ResetFactors(who) => change::reset_factors(who, desk).await,
         Command::Export(who) => change::export(&who.who, desk).await,
         Command::Invite(options) => invite::invite(options, desk).await,

@@ -34,6 +34,7 @@ pub use secret::Secret;
 pub use section::Section;
 pub use show::show;
 pub use units::{Rate, Size, Span};
+pub use words::nearest;
 
 /// Something wrong in the file, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -174,8 +174,6 @@ events! {
     SecurityBruteForce = "security.brute_force", Warning;
     /// Somebody says that a deed was not theirs.
     SecurityDisowned = "security.disowned", Critical;
-    /// A page showed an error.
-    ErrorShown = "error.shown", Info;
 }
 
 /// Who does something.

@@ -78,6 +78,9 @@ pub struct Pending {
     pub user: UserId,
     /// What is proven so far.
     pub proof: Proof,
+    /// What the account was like then ([`crate::account::Accounts::stamp`]): with another password, other factors or a lock the
+    /// step is over.
+    pub stamp: String,
 }
 
 /// The sign-in that waits for another factor in this browser, and the attempt that carries it; the newest if there are several.
@@ -103,32 +106,34 @@ pub async fn finish(
     match site.app.accounts.need(user, &proof, service).await? {
         Need::Nothing => complete(site, browser, user, proof, next).await,
         lacking => {
-            let to = wait_for_factor(site, &mut browser, user.id, proof, next, lacking);
+            let to = wait_for_factor(site, &mut browser, user.id, proof, next, lacking).await?;
             Ok(browser.answer(see_other(&to)))
         }
     }
 }
 
 /// Keeps the unfinished sign-in in the browser; the path of the step that asks for what is lacking.
-pub fn wait_for_factor(
+pub async fn wait_for_factor(
     site: &Site,
     browser: &mut Browser,
     user: UserId,
     proof: Proof,
     next: Option<Next>,
     lacking: Need,
-) -> String {
+) -> Result<String, Error> {
     let method = if lacking == Need::Enrol { ENROL } else { SECOND_FACTOR };
-    let memory = serde_json::to_value(Pending { user, proof }).expect("plain JSON");
+    let stamp = site.app.accounts.stamp(user).await?;
+    let memory = serde_json::to_value(Pending { user, proof, stamp }).expect("plain JSON");
     if let Some((old, _)) = pending(browser) {
         browser.drop_attempt(&old);
     }
     let attempt = site.app.door.begin(method, next, FACTOR_PATIENCE, memory);
     browser.keep(&attempt, false);
-    site.path(&format!("/login/{method}"))
+    Ok(site.path(&format!("/login/{method}")))
 }
 
 /// Signs the user in here, who has proven everything that is asked for, and sends them on.
+#[expect(clippy::cognitive_complexity, reason = "one step after the other")]
 pub async fn complete(
     site: &Site,
     mut browser: Browser,

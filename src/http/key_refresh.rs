@@ -103,7 +103,7 @@ async fn refresh(
     let id: KeyId = fields.id.parse().map_err(|_| Code::RefreshRefused)?;
     let secret = ApiKey::parse(Tag::Refresh, &fields.refresh_secret).ok_or(Code::RefreshRefused)?;
     let by = by(Actor::Anonymous, &headers, ip);
-    match site.app.accounts.refresh_key(id, &secret, ip, &site.app.settings.services, &by).await? {
+    match site.app.accounts.refresh_key(id, &secret, ip, &site.app.settings, &by).await? {
         Refreshed::New(made) => {
             counted.was_good();
             Ok(answer(&ShownKey::of(&made)))

@@ -77,7 +77,7 @@ async fn on(site: &Site, mut browser: Browser, live: &Live, next: Option<Next>) 
     let to = match to {
         _ if site.app.closed(&live.user).is_some() => site.path(gate(site, &live.user)),
         Need::Nothing => way_back(site, live.user.id, live.id, live.expires_at, next.as_ref())?,
-        lacking => wait_for_factor(site, &mut browser, live.user.id, proof, next, lacking),
+        lacking => wait_for_factor(site, &mut browser, live.user.id, proof, next, lacking).await?,
     };
     Ok(browser.answer(see_other(&to)))
 }

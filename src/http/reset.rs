@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::get;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use time::OffsetDateTime;
 
 use super::browser::Browser;
@@ -18,7 +18,9 @@ use super::guess::Guess;
 use super::limit::{Limit, count_all};
 use super::page::{ForgotPage, Hidden, Href, Moment, NewPasswordForm, Page, ResetPage};
 use super::site::{Running, Site};
-use crate::account::{Need, ResetLink};
+use crate::account::Need;
+pub use crate::app::resets::METHOD;
+use crate::app::resets::Memory;
 use crate::domain::audit::Actor;
 use crate::domain::email::Email;
 use crate::domain::id::UserId;
@@ -27,9 +29,6 @@ use crate::domain::user::User;
 use crate::login::Attempt;
 use crate::login::door::Carrier;
 use crate::mail::Mail;
-
-/// What a reset is called, as an attempt and as the first factor of its proof.
-pub const METHOD: &str = "reset";
 
 /// The routes of this area.
 pub fn router() -> Router<Running> {
@@ -43,16 +42,6 @@ pub fn router() -> Router<Running> {
 /// Whether passwords can be set anew by mail.
 pub fn resets(site: &Site) -> bool {
     site.app.settings.login.password.enabled && site.app.sends_letters()
-}
-
-/// What a link remembers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Memory {
-    user: UserId,
-    /// Where the letter went; if the account moves to another address, the link is over.
-    email: Email,
-    /// Whether the second factor was proven in this browser.
-    proven: bool,
 }
 
 /// The well-known place where password managers find the page (W3C, A Well-Known URL for Changing Passwords).
@@ -123,13 +112,9 @@ async fn ask(
     count_all(&site, browser.ip(), &limits).await?;
     let found = site.app.store().user_by_email(&email).await?;
     let id = found.as_ref().map_or_else(UserId::new, |user| user.id);
-    let memory = Memory { user: id, email: email.clone(), proven: false };
-    let lasts = site.app.settings.login.password.reset_ttl;
-    let attempt = site.app.door.begin(METHOD, None, lasts, serde_json::to_value(memory).expect("plain JSON"));
-    let link = site.app.url(&format!("/login/reset?token={}", site.app.door.seal(&attempt, Carrier::Mail)));
+    let (reset, link) = site.app.reset_link(id, &email);
     let letter = letter(&site, found.as_ref(), id, &email, link, &browser.device()).await?;
-    let link = ResetLink { id: attempt.id, user: id, expires_at: attempt.expires_at };
-    site.app.accounts.reset_asked(&link, found.as_ref(), letter.as_ref(), &browser.by(Actor::Anonymous)).await?;
+    site.app.accounts.reset_asked(&reset, found.as_ref(), letter.as_ref(), &browser.by(Actor::Anonymous)).await?;
     Ok(browser.answer(see_other(&site.path("/login/forgot/sent"))))
 }
 
@@ -246,7 +231,7 @@ async fn current(site: &Site, browser: &Browser) -> Result<(Attempt, Memory, Use
 
 /// What the link remembers and whose it is, unless it is over.
 async fn opened(site: &Site, attempt: &Attempt) -> Result<(Memory, User), Error> {
-    if !resets(site) {
+    if !site.app.settings.login.password.enabled {
         return Err(switched_off());
     }
     let memory: Memory = serde_json::from_value(attempt.memory.clone()).map_err(|_| Code::ResetGone)?;
@@ -271,7 +256,7 @@ async fn lacks_factor(
         return Ok(None);
     }
     let proof = Proof::of(METHOD, Amr::Mail);
-    Ok(Some(wait_for_factor(site, browser, user.id, proof, None, Need::Factor)))
+    Ok(Some(wait_for_factor(site, browser, user.id, proof, None, Need::Factor).await?))
 }
 
 /// The second factor is proven: back to the form. No session comes of it.

@@ -47,7 +47,7 @@ pub struct Waiting {
 /// Who waits for this step in this browser.
 ///
 /// # Errors
-/// `login-stale` if nobody does, or another step is theirs.
+/// `login-stale` if nobody does, another step is theirs, or the account is not what it was.
 pub async fn waiting_for(site: &Site, browser: &Browser, step: &str) -> Result<Waiting, Error> {
     let (attempt, pending) = pending(browser).ok_or(Code::LoginStale)?;
     if attempt.method != step || site.app.door.is_spent(&attempt).await? {
@@ -56,6 +56,9 @@ pub async fn waiting_for(site: &Site, browser: &Browser, step: &str) -> Result<W
     let user = site.app.store().user(pending.user).await?.ok_or(Code::LoginStale)?;
     if user.is_locked() {
         return Err(Code::AccountLocked.into());
+    }
+    if site.app.accounts.stamp(user.id).await? != pending.stamp {
+        return Err(Code::LoginStale.into());
     }
     Ok(Waiting { attempt, pending, user })
 }

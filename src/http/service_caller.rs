@@ -42,24 +42,26 @@ impl FromRequestParts<Running> for ServiceCaller {
         }
         no_key_in(&parts.uri)?;
         let ip = parts.extensions.get::<ClientIp>().map(|ip| ip.0);
-        let id = match bearer(&parts.headers)? {
-            Some(text) => {
-                let key = keyed(&site, &text, ip).await?;
-                match key.holder {
-                    Holding::Service(ref id) if key.has(&Scope::Sessions) => id.clone(),
-                    _ => return Err(Error::new(Code::ScopeMissing).detail("The key lacks the scope `sessions`.")),
-                }
+        let id = if let Some(text) = bearer(&parts.headers)? {
+            let key = keyed(&site, &text, ip).await?;
+            let Holding::Service(id) = &key.holder else { return Err(without_scope()) };
+            if !key.has(&Scope::Sessions) {
+                return Err(without_scope());
             }
-            None => {
-                let counted = Try::count(&site, ip)?;
-                let (id, secret) = credentials(&parts.headers, None, None)?;
-                let service = site.app.service(&id).filter(|service| proves(service, &secret));
-                let id = service.ok_or(Code::InvalidClient)?.id.clone();
-                counted.was_good();
-                id
-            }
+            id.clone()
+        } else {
+            let counted = Try::count(&site, ip)?;
+            let (id, secret) = credentials(&parts.headers, None, None)?;
+            let service = site.app.service(&id).filter(|service| proves(service, &secret));
+            let id = service.ok_or(Code::InvalidClient)?.id.clone();
+            counted.was_good();
+            id
         };
         let by = by(Actor::Service(id.clone()), &parts.headers, ip);
         Ok(Self { site, id, by })
     }
+}
+
+fn without_scope() -> Error {
+    Error::new(Code::ScopeMissing).detail("The key lacks the scope `sessions`.")
 }

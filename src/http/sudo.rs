@@ -76,7 +76,7 @@ pub async fn with_factor(site: &Site, browser: &mut Browser, back: &str) -> Resu
     }
     remember(site, browser, live.user.id, back);
     let proof = Proof { method: live.method.clone(), amr: live.amr.clone() };
-    let to = wait_for_factor(site, browser, live.user.id, proof, None, Need::Factor);
+    let to = wait_for_factor(site, browser, live.user.id, proof, None, Need::Factor).await?;
     Ok(Err(see_other(&to)))
 }
 

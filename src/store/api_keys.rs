@@ -212,6 +212,19 @@ pub async fn rotate(db: &impl ConnectionTrait, id: KeyId, now: i64) -> Result<bo
     Ok(done.rows_affected == 1)
 }
 
+/// Keeps the row of a family's first key, which knows when the family began, as long as the row of its newest one.
+pub async fn keep_first(db: &impl ConnectionTrait, family: Uuid, newest: KeyId) -> Result<(), StoreError> {
+    let column = api_key::Entity::find_by_id(newest.0).select_only().column(api_key::Column::KeptUntil);
+    let until: i64 = column.into_tuple().one(db).await?.unwrap_or_default();
+    api_key::Entity::update_many()
+        .col_expr(api_key::Column::KeptUntil, Expr::value(until))
+        .filter(api_key::Column::Id.eq(family))
+        .filter(api_key::Column::KeptUntil.lt(until))
+        .exec(db)
+        .await?;
+    Ok(())
+}
+
 /// Forgets keys that have been over for a while.
 pub async fn sweep(db: &impl ConnectionTrait, now: i64) -> Result<u64, StoreError> {
     let gone = api_key::Entity::delete_many().filter(api_key::Column::KeptUntil.lt(now)).exec(db).await?;

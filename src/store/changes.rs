@@ -1,10 +1,10 @@
 //! What administrators change about users.
 
 use sea_orm::sea_query::{Expr, ExprTrait};
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect, UpdateMany};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, UpdateMany};
 use serde_json::{Map, Value};
 
-use super::entity::{address, alias, identity, passkey, password, user};
+use super::entity::{address, alias, identity, user};
 use super::{Store, StoreError, users};
 use crate::domain::email::Email;
 use crate::domain::id::UserId;
@@ -143,14 +143,6 @@ pub async fn unlink(db: &impl ConnectionTrait, id: UserId, subject: &Subject) ->
         .exec(db)
         .await?;
     Ok(gone.rows_affected == 1)
-}
-
-/// Whether the user has an identity, a password or a passkey.
-pub async fn has_credential(db: &impl ConnectionTrait, id: UserId) -> Result<bool, StoreError> {
-    let identities = identity::Entity::find().filter(identity::Column::UserId.eq(id.0)).count(db).await?;
-    let passwords = password::Entity::find_by_id(id.0).count(db).await?;
-    let passkeys = passkey::Entity::find().filter(passkey::Column::UserId.eq(id.0)).count(db).await?;
-    Ok(identities + passwords + passkeys > 0)
 }
 
 /// Notes that the user has signed in.

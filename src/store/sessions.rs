@@ -45,6 +45,8 @@ pub struct SignedIn {
 
 /// Where [`SignedIn`] lies in a session's data.
 pub const SIGNED_IN: &str = "signed_in";
+/// The member of [`SignedIn`] that is the client's address.
+const IP: &str = "ip";
 
 /// The session store that `tower-sessions` is given.
 #[derive(Clone)]
@@ -137,8 +139,11 @@ impl Sessions {
             .one(self.store.read())
             .await?;
         let Some(row) = row else { return Ok(None) };
-        let data: HashMap<String, serde_json::Value> =
+        let mut data: HashMap<String, serde_json::Value> =
             serde_json::from_str(&row.data).map_err(|_| StoreError::Corrupt("a session's data is not JSON".into()))?;
+        if let Some(signed_in) = data.get_mut(SIGNED_IN).and_then(serde_json::Value::as_object_mut) {
+            signed_in.insert(IP.to_owned(), row.ip.into());
+        }
         Ok(Some(Record { id, data, expiry_date: moment(row.expires_at)? }))
     }
 
@@ -290,8 +295,13 @@ fn hash(id: Id) -> String {
     URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, &id.0.to_le_bytes()))
 }
 
+/// The client's address stands in its own column alone, where it is forgotten after `privacy.ip_retention`.
 fn data_of(record: &Record) -> Result<String, StoreError> {
-    serde_json::to_string(&record.data).map_err(|_| StoreError::Corrupt("a session's data is not JSON".into()))
+    let mut data = record.data.clone();
+    if let Some(signed_in) = data.get_mut(SIGNED_IN).and_then(serde_json::Value::as_object_mut) {
+        signed_in.remove(IP);
+    }
+    serde_json::to_string(&data).map_err(|_| StoreError::Corrupt("a session's data is not JSON".into()))
 }
 
 fn failed(error: &StoreError) -> session_store::Error {

@@ -17,7 +17,7 @@ use crate::store::users::NewUser;
 const ALL: [&str; 5] = ["users:read", "users:write", "roles:write", "audit:read", "invitations:write"];
 
 /// Who needs what: method, path, scope.
-const RIGHTS: [(&str, &str, &str); 24] = [
+const RIGHTS: [(&str, &str, &str); 25] = [
     ("get", "/api/v1/users", "users:read"),
     ("post", "/api/v1/users", "users:write"),
     ("get", "/api/v1/users/{who}", "users:read"),
@@ -27,6 +27,7 @@ const RIGHTS: [(&str, &str, &str); 24] = [
     ("post", "/api/v1/users/{who}/lock", "users:write"),
     ("post", "/api/v1/users/{who}/unlock", "users:write"),
     ("post", "/api/v1/users/{who}/verify", "users:write"),
+    ("post", "/api/v1/users/{who}/reset", "users:write"),
     ("post", "/api/v1/users/{who}/reset-factors", "users:write"),
     ("get", "/api/v1/users/{who}/sessions", "users:read"),
     ("delete", "/api/v1/users/{who}/sessions", "users:write"),
@@ -380,4 +381,17 @@ async fn a_proven_address_of_the_file_administrates_from_the_next_sign_in() {
     assert!(stage.app.accounts.promoted(&cy, &emails, &by).await.unwrap().is_none(), "what the database says counts");
     office.verify(cy.id).await.unwrap();
     assert!(stage.app.accounts.promoted(&cy, &emails, &by).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_program_mails_the_link_to_another_password_and_never_sees_it() {
+    let stage = Stage::open().await;
+    let (_, key) = of_admin(&stage).await;
+    made(&stage, "ada", &[]).await;
+
+    let reply = stage.post("/api/v1/users/ada/reset").bearer(&key).await;
+
+    assert_eq!((reply.status, reply.json()), (200, json!({ "changed": true })), "{}", reply.body);
+    assert!(stage.letter_to("ada@example.com").await.unwrap().text.contains("/login/reset?token="));
+    assert_eq!(stage.post("/api/v1/users/nobody/reset").bearer(&key).await.status, 404);
 }

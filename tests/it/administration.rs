@@ -2,6 +2,7 @@
 
 mod lists;
 mod merge;
+mod reset;
 mod rules;
 
 use serde_json::{Value, json};

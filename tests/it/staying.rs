@@ -24,8 +24,8 @@ async fn signs_in(stage: &Stage, tick: bool) -> (Browser, bool) {
     }
     browser.press_only("#password-submit").await;
     assert_eq!(browser.last.status, 303, "{}", browser.last.body);
-    let lines = browser.last.headers.get_all("set-cookie").iter().map(|line| line.to_str().unwrap());
-    let line = lines.filter(|line| line.starts_with("__Host-countersign=")).next_back().unwrap().to_owned();
+    let mut lines = browser.last.headers.get_all("set-cookie").iter().map(|line| line.to_str().unwrap());
+    let line = lines.rfind(|line| line.starts_with("__Host-countersign=")).unwrap().to_owned();
     (browser, line.contains("Max-Age"))
 }
 

@@ -9,7 +9,7 @@ use crate::domain::identity::Subject;
 use crate::domain::merge_patch;
 use crate::domain::user::{User, Username};
 use crate::extension::EventKind;
-use crate::store::{StoreError, changes, sessions, users};
+use crate::store::{StoreError, Tx, changes, users};
 
 /// Most bytes of a user's attributes.
 const MOST: usize = 16 * 1024;
@@ -70,8 +70,18 @@ impl Office<'_> {
         let what = What::new(Event::UserUpdated).target(id).details(json!({ "fields": fields }));
         self.accounts.record(&db, self.by, what).await?;
         let user = self.after(&db, id).await?;
+        if change.verified == Some(false) {
+            self.keeps_a_way_in(&db, &user).await?;
+        }
         self.keep(db).await?;
         Ok(user)
+    }
+
+    /// The last administrator is not left without a way in.
+    async fn keeps_a_way_in(&self, db: &Tx, user: &User) -> Result<(), AdminError> {
+        let is_out =
+            self.is_last_admin(db, user).await? && !self.accounts.ways_in(db, user, &self.doors()).await?.any();
+        if is_out { Err(AdminError::LastWayIn) } else { Ok(()) }
     }
 
     /// Gives a role; `false` if they have it.
@@ -125,7 +135,7 @@ impl Office<'_> {
             return Ok(false);
         }
         users::set_locked(&db, id, locked, now).await?;
-        if locked && sessions::end_all(&db, id, None, now).await? > 0 {
+        if locked && self.accounts.end_everything(&db, id, self.by).await? > 0 {
             self.accounts.tell(&db, EventKind::UserLogout, &user, "lock", None).await?;
         }
         let event = if locked { Event::UserLocked } else { Event::UserUnlocked };
@@ -155,9 +165,7 @@ impl Office<'_> {
         if !changes::unlink(&db, id, subject).await? {
             return Ok(false);
         }
-        let by_mail =
-            user.email.as_ref().is_some_and(|address| address.verified) && self.accounts.login.magic_link.enabled;
-        if !by_mail && !changes::has_credential(&db, id).await? {
+        if !self.accounts.ways_in(&db, &user, &self.doors()).await?.any() {
             return Err(AdminError::LastWayIn);
         }
         let what = What::new(Event::IdentityUnlinked).target(id).provider(&subject.provider);
@@ -172,16 +180,6 @@ impl Office<'_> {
         let user = self.guarded(&db, id, Deed::Delete).await?;
         self.accounts.erase_in(&db, self.by, &user, None).await?;
         self.keep(db).await
-    }
-
-    /// Takes all second factors and passkeys from somebody who has lost them; `false` if there were none. They are told by mail.
-    pub async fn reset_factors(&self, id: UserId) -> Result<bool, AdminError> {
-        let user = self.looked_at(id, Deed::Reset).await?;
-        if self.is_rehearsal {
-            let factors = self.accounts.factors(&user).await?;
-            return Ok(factors.any() || factors.recovery_left > 0);
-        }
-        Ok(self.accounts.reset_factors(&user, self.by).await?)
     }
 
     /// The user, if the deed is allowed; the deed itself is a transaction of its own.

@@ -4,6 +4,7 @@
 mod change;
 mod merge;
 mod promote;
+mod reset;
 mod rules;
 mod sessions;
 
@@ -25,6 +26,7 @@ pub const ADMIN: &str = "admin";
 #[derive(Clone, Copy)]
 pub struct Office<'a> {
     accounts: &'a Accounts,
+    settings: &'a Settings,
     roles: &'a [String],
     admin_role: &'a str,
     caller: &'a Caller,
@@ -54,6 +56,12 @@ pub enum AdminError {
     /// There is no address to prove.
     #[error("the user has no address")]
     NoAddress,
+    /// Nobody signs in with a password.
+    #[error("nobody signs in with a password here")]
+    NoPasswords,
+    /// Nothing can be mailed.
+    #[error("this server sends no letters")]
+    NoLetters,
     /// Without it they could not sign in.
     #[error("this is the only way the user can sign in")]
     LastWayIn,
@@ -80,7 +88,7 @@ impl From<StoreError> for AdminError {
 impl<'a> Office<'a> {
     /// Lets somebody to the desk.
     pub fn new(accounts: &'a Accounts, settings: &'a Settings, caller: &'a Caller, by: &'a By) -> Self {
-        Self { accounts, roles: &settings.roles, admin_role: ADMIN, caller, by, is_rehearsal: false }
+        Self { accounts, settings, roles: &settings.roles, admin_role: ADMIN, caller, by, is_rehearsal: false }
     }
 
     /// The same desk, where everything is tried and nothing is kept.
@@ -106,6 +114,11 @@ impl<'a> Office<'a> {
     async fn guarded(&self, db: &Tx, id: UserId, deed: Deed<'_>) -> Result<User, AdminError> {
         let target = changes::hold(db, id).await?.ok_or(AdminError::NotFound)?;
         judge(self.caller, &target, deed, self.admin_role)?;
+        // Whoever owns an address of `admin.emails` administrates as soon as they sign in.
+        let address = target.email.as_ref().map(|address| &address.email);
+        if !self.caller.is_admin && address.is_some_and(|email| self.settings.admin.emails.contains(email)) {
+            return Err(Refused::AboveCaller.into());
+        }
         if needs_another_admin(&target, deed, self.admin_role) {
             let admins = users::with_role(db, self.admin_role).await?;
             if admins.iter().all(|admin| *admin == id) {

@@ -3,9 +3,11 @@
 use serde_json::json;
 
 use super::listed::Listed;
-use super::{Add, Deed, Delete, find};
+use super::{Add, Deed, Delete, Reset, find};
 use crate::account::AccountError;
+use crate::account::administration::AdminError;
 use crate::app::App;
+use crate::app::resets::HandedOver;
 use crate::cli::counter::{Counter, Manner, failed};
 use crate::cli::desk::{patiently, plain};
 use crate::cli::{Desk, Failure};
@@ -33,11 +35,16 @@ pub async fn add(app: &App, options: Add, desk: &mut Desk) -> Result<(), Failure
     let password = if options.password_stdin { Some(password(app, about, desk).await?) } else { None };
     let new =
         NewUser { username, name, email: Some((email.clone(), !options.unverified)), roles, ..NewUser::default() };
-    let user = match patiently("making the user", app.accounts.add(new, password.as_deref(), &By::command())).await {
+    let accounts = app.accounts.rehearsal(options.manner.dry_run);
+    let user = match patiently("making the user", accounts.add(new, password.as_deref(), &By::command())).await {
         Err(AccountError::Store(error)) if error.is_conflict() => return Err(taken(&email)),
         done => done?,
     };
-    if options.json { desk.json(&Listed::from(&user)) } else { desk.say(user.id.to_string()) }
+    if options.manner.dry_run {
+        let answer = json!({ "email": email, "username": user.username, "roles": user.roles });
+        return options.manner.report(desk, &format!("{email} would have an account"), answer);
+    }
+    if options.manner.json { desk.json(&Listed::from(&user)) } else { desk.say(user.id.to_string()) }
 }
 
 fn taken(email: &Email) -> Failure {
@@ -109,6 +116,36 @@ pub async fn verify(who: Deed, desk: &mut Desk) -> Result<(), Failure> {
         format!("the address of {name} was proven already")
     };
     who.manner.report(desk, &sentence, json!({ "id": user.id, "changed": changed }))
+}
+
+/// Mails or prints the link that sets another password.
+pub async fn reset(options: Reset, desk: &mut Desk) -> Result<(), Failure> {
+    let counter = Counter::open(desk).await?;
+    let user = find(&counter.app, &options.who.who).await?;
+    let Reset { print, manner, .. } = options;
+    let how = if print { HandedOver::ByCaller } else { HandedOver::ByMail };
+    let link = match counter.app.reset_for(&counter.office(manner), &user, how).await {
+        Err(AdminError::NoLetters) => {
+            return Err(Failure::new("this server sends no letters; show the link with --print"));
+        }
+        done => done.map_err(failed)?,
+    };
+    let name = plain(&user.shown_name());
+    let shown = (print && !manner.dry_run).then_some(link);
+    match &shown {
+        Some(link) if !manner.json => {
+            desk.say(link)?;
+            desk.hint(format!("{name} chooses another password with it, once; earlier links are over."))
+        }
+        _ => {
+            let sentence = if print {
+                format!("a link for {name} would be printed")
+            } else {
+                format!("{name} gets a letter with the link to another password")
+            };
+            manner.report(desk, &sentence, json!({ "id": user.id, "mailed": !print, "link": shown }))
+        }
+    }
 }
 
 /// Takes second factors and passkeys away.

@@ -5,7 +5,7 @@ use time::Duration;
 
 use super::change::known_roles;
 use crate::account::inviting::Invite;
-use crate::cli::counter::Counter;
+use crate::cli::counter::{Counter, Manner};
 use crate::cli::desk::plain;
 use crate::cli::{Desk, Failure};
 
@@ -23,9 +23,8 @@ pub struct Invited {
     /// For how many days the link works.
     #[arg(long, value_name = "N", default_value_t = 7, value_parser = clap::value_parser!(u8).range(1..=30))]
     days: u8,
-    /// For programs.
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    manner: Manner,
 }
 
 /// Invites.
@@ -39,8 +38,13 @@ pub async fn invite(options: Invited, desk: &mut Desk) -> Result<(), Failure> {
     }
     let roles = known_roles(app, options.roles)?;
     let invite = Invite { email, roles, service: options.service, lasts: Duration::days(options.days.into()) };
-    let made = app.invite(counter.by(), invite).await?;
-    if options.json {
+    let manner = options.manner;
+    let made = app.invite_with(&counter.accounts(manner), counter.by(), invite).await?;
+    if manner.dry_run {
+        let email = &made.invitation.email;
+        return manner.report(desk, &format!("{email} would be invited"), serde_json::json!({ "email": email }));
+    }
+    if manner.json {
         return desk.json(&serde_json::json!({ "invitation": made.invitation, "link": made.link }));
     }
     desk.say(made.link)?;

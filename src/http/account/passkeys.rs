@@ -66,9 +66,9 @@ pub async fn add(
     Ok((site.app.accounts.add_passkey(user, new, &by).await?, made.user_verified))
 }
 
-async fn page(site: Site, mut browser: Browser) -> Result<Response, Error> {
+async fn page(site: Site, browser: Browser) -> Result<Response, Error> {
     passkeys(&site)?;
-    if let Err(ask) = with_factor(&site, &mut browser, PATH).await? {
+    if let Err(ask) = fresh(&site, &browser, PATH).await? {
         return Ok(browser.answer(ask));
     }
     Ok(show(&site, browser, None, StatusCode::OK))
@@ -103,7 +103,7 @@ async fn options(
 ) -> Result<Response, Error> {
     let site = running.now();
     browser.check_csrf(&fields.csrf)?;
-    let live = match with_factor(&site, &mut browser, PATH).await? {
+    let live = match fresh(&site, &browser, PATH).await? {
         Ok(live) => live,
         Err(ask) => return Ok(browser.answer(ask)),
     };
@@ -118,7 +118,7 @@ async fn made(
 ) -> Result<Response, Error> {
     let site = running.now();
     browser.check_csrf(&fields.csrf)?;
-    let live = match with_factor(&site, &mut browser, PATH).await? {
+    let live = match fresh(&site, &browser, PATH).await? {
         Ok(live) => live,
         Err(ask) => return Ok(browser.answer(ask)),
     };

@@ -20,7 +20,7 @@ use crate::http::fields::Form;
 use crate::http::finish::see_other;
 use crate::http::page::{Frame, Href, Page, Tab, TotpPage, TotpSetup};
 use crate::http::site::{Running, Site};
-use crate::http::sudo::with_factor;
+use crate::http::sudo::{fresh, with_factor};
 
 /// Where an app is set up.
 const PATH: &str = "/account/security/totp";
@@ -33,8 +33,8 @@ pub fn router() -> Router<Running> {
         .route("/account/security/recovery-codes", post(renew))
 }
 
-async fn page(site: Site, mut browser: Browser) -> Result<Response, Error> {
-    let live = match with_factor(&site, &mut browser, PATH).await? {
+async fn page(site: Site, browser: Browser) -> Result<Response, Error> {
+    let live = match fresh(&site, &browser, PATH).await? {
         Ok(live) => live,
         Err(ask) => return Ok(browser.answer(ask)),
     };
@@ -77,7 +77,7 @@ async fn confirm(
 ) -> Result<Response, Error> {
     let site = running.now();
     browser.check_csrf(&fields.csrf)?;
-    let live = match with_factor(&site, &mut browser, PATH).await? {
+    let live = match fresh(&site, &browser, PATH).await? {
         Ok(live) => live,
         Err(ask) => return Ok(browser.answer(ask)),
     };

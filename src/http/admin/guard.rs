@@ -5,6 +5,7 @@ use axum::http::request::Parts;
 
 use crate::account::administration::{ADMIN, AdminError, Caller, Office};
 use crate::app::Holding;
+use crate::app::resets::HandedOver;
 use crate::domain::audit::By;
 use crate::domain::scope::Scope;
 use crate::domain::user::User;
@@ -61,6 +62,11 @@ impl Administrator {
         Office::new(&self.site.app.accounts, &self.site.app.settings, &self.caller, &self.by)
     }
 
+    /// Mails a link to another password.
+    pub async fn reset(&self, user: &User) -> Result<(), Error> {
+        Ok(self.site.app.reset_for(&self.office(), user, HandedOver::ByMail).await.map(|_| ())?)
+    }
+
     /// Who did it.
     pub fn by(&self) -> &By {
         &self.by
@@ -96,9 +102,12 @@ impl From<AdminError> for Error {
             AdminError::Refused(_) => Code::DeedRefused,
             AdminError::Stale => Code::Stale,
             AdminError::RoleUnknown | AdminError::TooMuch | AdminError::SameAccount => Code::BadRequest,
-            AdminError::UsernameTaken | AdminError::NoAddress | AdminError::LastWayIn | AdminError::NothingToUndo => {
-                Code::Conflict
-            }
+            AdminError::UsernameTaken
+            | AdminError::NoAddress
+            | AdminError::NoPasswords
+            | AdminError::NoLetters
+            | AdminError::LastWayIn
+            | AdminError::NothingToUndo => Code::Conflict,
         };
         Self::new(code).detail(detail)
     }

@@ -27,6 +27,7 @@ use super::site::Running;
     people::lock,
     people::unlock,
     people::verify,
+    people::reset,
     people::reset_factors,
     people::sessions,
     people::end_sessions,

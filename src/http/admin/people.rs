@@ -26,6 +26,7 @@ pub fn router() -> Router<Running> {
         .route("/api/v1/users/{who}/lock", post(lock))
         .route("/api/v1/users/{who}/unlock", post(unlock))
         .route("/api/v1/users/{who}/verify", post(verify))
+        .route("/api/v1/users/{who}/reset", post(reset))
         .route("/api/v1/users/{who}/reset-factors", post(reset_factors))
         .route("/api/v1/users/{who}/sessions", get(sessions).delete(end_sessions))
         .route("/api/v1/users/{who}/sessions/{session}", delete(end_session))
@@ -82,6 +83,24 @@ pub async fn verify(admin: Administrator, Path(who): Path<String>) -> Result<Res
     admin.may(&Scope::UsersWrite)?;
     let user = admin.find(&who).await?;
     Ok(answer(&Done { changed: admin.office().verify(user.id).await? }))
+}
+
+/// Mails a user the link that sets another password. The one they have stays until they use it.
+#[utoipa::path(
+    post, path = "/api/v1/users/{who}/reset", tag = "users", security(("api-key" = [])), params(("who" = String, Path, description = "An id, an address, a username, or an old id.")),
+    responses(
+        (status = 200, description = "The letter is on its way; earlier links are over.", body = Done),
+        (status = 401, description = "`api-key-refused`: there is no key, or it cannot be used here and now.", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "`scope-missing`, `network-refused`, `admin-needs-factor`, `account-locked`, or `deed-refused`: the user is above the caller.", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "`not-found`: there is no such user.", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`conflict`: they have no address, or this server has no passwords or sends no letters.", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn reset(admin: Administrator, Path(who): Path<String>) -> Result<Response, Error> {
+    admin.may(&Scope::UsersWrite)?;
+    let user = admin.find(&who).await?;
+    admin.reset(&user).await?;
+    Ok(answer(&Done { changed: true }))
 }
 
 /// Takes all second factors and passkeys from somebody who has lost them; they are told by mail.

@@ -117,3 +117,23 @@ async fn a_key_that_is_over_is_forgotten_after_a_month() {
     stage.wait(Duration::SECOND);
     assert_eq!(rows().await, 0);
 }
+
+#[tokio::test]
+async fn the_key_of_an_admin_who_is_none_any_more_opens_nothing_in_any_process() {
+    let stage = Stage::open().await;
+    let twin = stage.twin().await;
+    let owner = ada(&stage).await;
+    let Owner::User(id) = owner else { panic!("a person") };
+    set_roles(stage.app.store(), id, &["admin"]).await;
+    let key = add(&stage, &owner, &["users:read"]).await.key.reveal().to_owned();
+    let answers = async || {
+        let (one, other) =
+            (stage.get("/api/v1/users").bearer(&key).await, twin.get("/api/v1/users").bearer(&key).await);
+        [one.status, other.status]
+    };
+    assert_eq!(answers().await, [200, 200]);
+
+    set_roles(stage.app.store(), id, &["member"]).await;
+
+    assert_eq!(answers().await, [401, 401]);
+}

@@ -196,3 +196,21 @@ async fn where_the_api_is_off_there_is_none() {
     assert_eq!(stage.get("/api/v1/keys/self").bearer(&key).await.status, 404);
     assert_eq!(stage.post("/api/v1/sessions").bearer(&key).json(&json!({})).await.status, 404);
 }
+
+#[tokio::test]
+async fn a_family_ends_in_its_time_however_often_it_is_refreshed() {
+    let stage = Stage::with("[api]\nmax_key_ttl = \"3d\"").await;
+    let owner = ada(&stage).await;
+    let (mut id, mut key, mut secret) = short(&stage, &owner).await;
+    for hours in [20, 20, 20, 11] {
+        stage.wait(Duration::hours(hours));
+        (id, key, secret) = texts(&refresh(&stage, &id, &secret).await);
+        crate::store::api_keys::sweep(stage.app.store().write(), stage.now()).await.unwrap();
+    }
+    assert!(opens(&stage, &key).await);
+
+    stage.wait(Duration::HOUR);
+
+    assert!(!opens(&stage, &key).await, "three days after the first key");
+    assert_eq!(refused(&refresh(&stage, &id, &secret).await), spent());
+}

@@ -78,7 +78,7 @@ async fn of_signing_in_with_a_password_and_failing_to() {
     let ada = with_password(&stage, "ada").await;
     stage.wait(Duration::HOUR);
 
-    let (_, left) = of(&stage, types(&mut stage.browser(), "ada@example.org", "wrong")).await;
+    let ((), left) = of(&stage, types(&mut stage.browser(), "ada@example.org", "wrong")).await;
     assert_eq!(left.len(), 1, "{left:?}");
     assert_eq!((left[0].event.as_str(), left[0].actor_kind.as_str()), ("user.login_failed", "anonymous"));
     assert_eq!((left[0].target.clone(), left[0].provider.as_deref()), (Some(ada.id.to_string()), Some("password")));

@@ -122,3 +122,68 @@ async fn an_import_is_rehearsed_done_and_resumed() {
     assert_eq!(stage.run("import none.csv --from csv").await.code, 3);
     assert_eq!(stage.run(&format!("{line} --rename-role a=none")).await.code, 2);
 }
+
+#[tokio::test]
+async fn the_first_key_of_a_service_is_made_here_shown_once_and_opens_what_it_is_for() {
+    let stage = with(&["ada"]).await;
+    let left = stage.run("apikey create --service wiki --name first --scope users:read --scope users:write").await;
+    assert_eq!(left.code, 0, "{left:?}");
+    let key = left.out.trim();
+
+    let keyed = stage.server().await.key(key, None).await.unwrap().expect("a good key");
+    assert!(keyed.has(&"users:read".parse().unwrap()) && keyed.has(&"users:write".parse().unwrap()));
+    assert!(!keyed.has(&"roles:write".parse().unwrap()));
+    assert!(!stage.run("apikey list --service wiki --json").await.out.contains(key), "shown once");
+    assert_eq!(stage.run("apikey revoke --service wiki --all").await.out, "1 key is revoked\n");
+    assert!(stage.server().await.key(key, None).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_dry_run_says_what_would_be_and_changes_nothing() {
+    let stage = with(&["ada"]).await;
+    stage.run("apikey create --service wiki --name first --scope users:read").await;
+    let invitation = stage.run("user invite new@example.com --json").await.json();
+    let invitation = invitation["invitation"]["id"].as_str().unwrap();
+    for line in [
+        "user add --email ben@example.com".to_owned(),
+        "user invite ben@example.com".to_owned(),
+        "apikey create --service wiki --name second --scope users:read".to_owned(),
+        "apikey revoke --service wiki --all".to_owned(),
+        format!("invitation revoke {invitation}"),
+        "user reset ada --print".to_owned(),
+    ] {
+        let dry = stage.run(&format!("{line} --dry-run --json")).await.json();
+        assert_eq!(dry["dry_run"], true, "{line}");
+        let left = stage.run(&format!("{line} --dry-run")).await;
+        assert!(left.aside.contains("nothing has changed"), "{line}: {left:?}");
+        assert!(!left.out.contains("cs_") && !left.out.contains("://"), "{line}: {left:?}");
+    }
+
+    assert_eq!(stage.run("user list --json").await.json().as_array().unwrap().len(), 1);
+    assert_eq!(stage.run("invitation list --json").await.json().as_array().unwrap().len(), 1);
+    assert_eq!(stage.run("apikey list --service wiki --json").await.json().as_array().unwrap().len(), 1);
+    assert_eq!(stage.run(&format!("invitation revoke {invitation}")).await.code, 0, "it was open still");
+    assert_eq!(stage.run("user add --email ada@example.com --dry-run").await.code, 1);
+}
+
+#[tokio::test]
+async fn a_link_to_another_password_is_printed() {
+    let stage = with(&["ada"]).await;
+    let left = stage.run("user reset ada --print").await;
+    assert!(left.code == 0 && left.out.contains("/login/reset?token="), "{left:?}");
+    let link = stage.run("user reset ada --print --json").await.json();
+    assert!(link["link"].as_str().unwrap().contains("/login/reset?token="));
+    assert_eq!(stage.run("user reset nobody --print").await.code, 3);
+    stage.run("user lock ada").await;
+    assert_eq!(stage.run("user reset ada --print").await.code, 1);
+}
+
+#[tokio::test]
+async fn an_event_that_is_none_is_a_mistake_with_a_guess() {
+    let stage = with(&[]).await;
+    let left = stage.run("audit search --event user.lokced").await;
+    assert_eq!(left.code, 2);
+    assert!(left.aside.contains("did you mean `user.locked`?"), "{left:?}");
+    assert_eq!(stage.run("audit search --event nonsense.*").await.code, 2);
+    assert_eq!(stage.run("audit search --event user.*").await.code, 0);
+}

@@ -2,7 +2,9 @@
 
 use super::{House, Identity, at, bare, email, vouched};
 use crate::account::Renamed;
+use crate::account::administration::{Caller, Change, Office};
 use crate::domain::audit::By;
+use crate::domain::user::Username;
 use crate::domain::username::Unusable;
 
 fn called(subject: &str, username: &str) -> Identity {
@@ -57,7 +59,10 @@ async fn a_username_that_its_owner_chose_stays_and_is_nobody_elses() {
     assert_eq!(wish(&ada, "grace").await, Renamed::AlreadySet, "even by an old page");
     let ada = house.app.store().user(ada.id).await.unwrap().unwrap();
     assert_eq!(ada.username.as_deref(), Some("Ada"));
-    assert_eq!(accounts.give_username(&By::command(), &ada, "grace").await.unwrap(), Renamed::Yes);
+    let (caller, by) = (Caller::command(), By::command());
+    let change = Change { username: Some(Username::new("grace")), ..Change::default() };
+    let office = Office::new(accounts, &house.app.settings, &caller, &by);
+    assert!(office.edit(ada.id, change, None).await.is_ok(), "an administrator may");
 
     assert_eq!(house.enter(&called("1", "hopper")).await.username.as_deref(), Some("grace"));
 }

@@ -346,3 +346,25 @@ async fn an_admin_takes_factors_away_and_sets_nothing() {
     assert_eq!(events(&stage, "credential.factors_reset").await, 1);
     assert!(stage.letter_to("ada@example.org").await.unwrap().text.contains("administrator"));
 }
+
+#[tokio::test]
+async fn a_step_that_waits_is_over_when_password_factors_or_a_lock_change() {
+    let stage = Stage::open().await;
+    let (user, phone, _) = with_app(&stage, "ada").await;
+    let (accounts, by) = (&stage.app.accounts, crate::domain::audit::By::command());
+
+    let mut ada = half_way(&stage, "ada").await;
+    assert!(stage.set_locked(user.id, true).await && stage.set_locked(user.id, false).await);
+    assert_eq!(code(&mut ada, &phone.code(stage.now())).await, 400, "locked meanwhile");
+
+    let mut ada = half_way(&stage, "ada").await;
+    stage.wait(Duration::minutes(1));
+    accounts.change_password(&user, SECRET, None, None, &by).await.unwrap();
+    assert_eq!(code(&mut ada, &phone.code(stage.now())).await, 400, "the password was set anew");
+
+    let mut ada = half_way(&stage, "ada").await;
+    let mut browser = half_way(&stage, "ada").await;
+    assert_eq!(code(&mut browser, &phone.code(stage.now())).await, 303, "nothing has changed");
+    assert!(accounts.remove_totp(&user, &by).await.unwrap());
+    assert_eq!(code(&mut ada, &phone.code(stage.now())).await, 400, "the app is gone");
+}

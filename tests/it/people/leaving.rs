@@ -5,9 +5,8 @@ use time::Duration;
 
 use super::{PASSWORD, letter, sign_up};
 use crate::account::AccountError;
-use crate::domain::audit::By;
 use crate::domain::id::UserId;
-use crate::it::stage::{Browser, Stage, set_roles};
+use crate::it::stage::{Browser, Stage, erase, set_roles};
 use crate::store::entity::{address, audit_event, identity, password, session, user};
 
 async fn ada_on(stage: &Stage) -> Browser {
@@ -142,8 +141,8 @@ async fn who_was_erased_and_comes_again_has_nothing_of_before() {
     let before = stage.user("ada@example.org").await;
     set_roles(stage.app.store(), before.id, &["guest"]).await;
 
-    assert!(stage.app.accounts.erase(&By::command(), &before).await.unwrap());
-    assert!(!stage.app.accounts.erase(&By::command(), &before).await.unwrap(), "once");
+    assert!(erase(&stage, &before).await.unwrap());
+    assert!(!erase(&stage, &before).await.unwrap(), "once");
 
     assert_eq!(ada.open("/account").await.at, "/login");
     ada.sign_in().await;
@@ -175,12 +174,12 @@ async fn the_last_administrator_stays() {
     assert_eq!(ada.status(), 409);
     assert!(ada.sees("last administrator"), "{}", ada.body());
     let user = stage.user("ada@example.org").await;
-    let refused = stage.app.accounts.erase(&By::command(), &user).await;
+    let refused = erase(&stage, &user).await;
     assert!(matches!(refused, Err(AccountError::LastAdmin)));
 
     sign_up(&stage, &mut stage.browser(), "bob@example.org", PASSWORD).await;
     set_roles(stage.app.store(), stage.user("bob@example.org").await.id, &["admin"]).await;
-    assert!(stage.app.accounts.erase(&By::command(), &user).await.unwrap(), "another one is there");
+    assert!(erase(&stage, &user).await.unwrap(), "another one is there");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -196,9 +195,10 @@ async fn of_two_administrators_who_leave_at_once_one_stays() {
     }
 
     let houses = [(*stage).clone(), twin];
-    let running = houses.into_iter().zip(admins).map(|(house, admin)| {
-        tokio::spawn(async move { house.app.accounts.erase(&By::command(), &admin).await.is_ok() })
-    });
+    let running = houses
+        .into_iter()
+        .zip(admins)
+        .map(|(house, admin)| tokio::spawn(async move { erase(&house, &admin).await.is_ok() }));
     let mut gone = 0;
     for answer in running.collect::<Vec<_>>() {
         gone += i32::from(answer.await.unwrap());
@@ -209,14 +209,14 @@ async fn of_two_administrators_who_leave_at_once_one_stays() {
 
 #[tokio::test]
 async fn services_are_told_that_somebody_is_gone() {
-    let stage = Stage::with("[extensions.crm]\nkind = \"log\"\nevents = [\"user.deleted\"]").await;
+    let stage = Stage::with("[extensions.crm]\nkind = \"log\"\nevents = [\"user.logout\", \"user.deleted\"]").await;
     let _ada = ada_on(&stage).await;
     let user = stage.user("ada@example.org").await;
 
-    assert!(stage.app.accounts.erase(&By::command(), &user).await.unwrap());
+    assert!(erase(&stage, &user).await.unwrap());
 
     let parcels = crate::store::entity::outbox::Entity::find().all(stage.app.store().write()).await.unwrap();
-    assert_eq!(parcels.iter().filter(|parcel| parcel.channel == "extension:crm").count(), 1);
+    assert_eq!(parcels.iter().filter(|parcel| parcel.channel == "extension:crm").count(), 2, "signed out, then gone");
 }
 
 #[tokio::test]

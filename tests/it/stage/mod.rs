@@ -17,6 +17,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use time::Duration;
 
+use crate::account::AccountError;
 use crate::app::App;
 use crate::app::boot::{self, Loaded, Opened, World};
 use crate::clock::Clock as _;
@@ -237,4 +238,17 @@ pub async fn set_roles(store: &crate::store::Store, user: UserId, roles: &[&str]
         .exec(store.write())
         .await
         .unwrap();
+}
+
+/// Erases a user as an administrator at the command line does; `false` if there is none.
+pub async fn erase(house: &House, user: &User) -> Result<bool, AccountError> {
+    use crate::account::administration::{AdminError, Caller, Office, Refused};
+    let (caller, by) = (Caller::command(), crate::domain::audit::By::command());
+    match Office::new(&house.app.accounts, &house.app.settings, &caller, &by).erase(user.id).await {
+        Ok(()) => Ok(true),
+        Err(AdminError::NotFound) => Ok(false),
+        Err(AdminError::Refused(Refused::LastAdmin)) => Err(AccountError::LastAdmin),
+        Err(AdminError::Account(error)) => Err(error),
+        Err(other) => panic!("{other}"),
+    }
 }
