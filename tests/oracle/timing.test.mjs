@@ -11,8 +11,8 @@ import { MailServer } from './stage/mail.mjs';
 const SAMPLES = Number(process.env.COUNTERSIGN_TIMING_SAMPLES ?? 60);
 const WARM_UP = 5;
 const SECRET = 'purple elephants dance at noon';
-/** How far the medians may lie apart. */
-const APART = 0.2;
+/** How far the medians may lie apart: twice the work shows, a busy machine does not. */
+const APART = 0.6;
 
 const stage = new Stage();
 after(() => stage.close());
