@@ -18,3 +18,8 @@ impl Clock for SystemClock {
         OffsetDateTime::now_utc().replace_nanosecond(0).expect("zero is a nanosecond")
     }
 }
+
+/// A time that is kept as seconds since 1970.
+pub fn moment(seconds: i64) -> OffsetDateTime {
+    OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH)
+}

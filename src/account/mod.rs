@@ -284,6 +284,6 @@ impl Accounts {
     }
 
     fn at(&self) -> OffsetDateTime {
-        OffsetDateTime::from_unix_timestamp(self.store.now()).unwrap_or(OffsetDateTime::UNIX_EPOCH)
+        crate::clock::moment(self.store.now())
     }
 }

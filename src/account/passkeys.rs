@@ -1,7 +1,6 @@
 //! Passkeys of an account: kept, used, renamed, removed.
 
 use serde_json::json;
-use time::OffsetDateTime;
 
 use super::ways::{Doors, WayIn};
 use super::{AccountError, Accounts};
@@ -56,7 +55,7 @@ impl Accounts {
             credential: new.credential,
             aaguid: new.aaguid,
             synced: new.synced,
-            created_at: OffsetDateTime::from_unix_timestamp(self.store.now()).unwrap_or(OffsetDateTime::UNIX_EPOCH),
+            created_at: crate::clock::moment(self.store.now()),
             used_at: None,
         };
         if !factors::add_passkey(&db, row).await? {

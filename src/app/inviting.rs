@@ -1,4 +1,4 @@
-//! Letters of the house: who writes them, and the invitation with its link.
+//! The invitation with its link, and letters about accounts that come and go.
 
 use time::Duration;
 
@@ -6,11 +6,10 @@ use super::App;
 use crate::account::inviting::Invite;
 use crate::account::{AccountError, Accounts};
 use crate::domain::audit::By;
-use crate::domain::email::Email;
 use crate::domain::user::User;
 use crate::keys::random_token;
 use crate::mail::Mail;
-use crate::mail::notice::{Letter, Sender};
+use crate::mail::notice::Letter;
 use crate::store::invitations::Invitation;
 
 /// An invitation, and the link that accepts it: it is shown once, since nobody can make it again.
@@ -21,12 +20,6 @@ pub struct Invited {
 }
 
 impl App {
-    /// The letter, from this server.
-    pub fn letter(&self, to: &Email, letter: &Letter) -> Mail {
-        let sender = Sender { name: &self.settings.theme.name, footer: &self.settings.mail.footer };
-        letter.to(to.clone(), sender)
-    }
-
     /// For how long a letter that tells something is tried.
     pub fn letters_last(&self) -> Duration {
         self.settings.mail.retry_for.max(Duration::HOUR)

@@ -1,4 +1,4 @@
-//! Letters about passwords.
+//! Letters: who writes them, and those about passwords.
 
 use time::format_description::StaticFormatDescription;
 use time::macros::format_description;
@@ -18,7 +18,7 @@ const DAY_AND_TIME: StaticFormatDescription =
 
 impl App {
     /// The link that sets another password; `device`: where it was asked for.
-    pub fn reset_letter(&self, to: Email, link: String, device: &str) -> Mail {
+    pub fn reset_letter(&self, to: &Email, link: String, device: &str) -> Mail {
         let name = &self.settings.theme.name;
         let lasts = self.settings.login.password.reset_ttl;
         let letter = Letter {
@@ -30,11 +30,11 @@ impl App {
             button: Some(("Choose a new password".into(), link)),
             small: vec!["If that was not you, you need not do anything: your password stays as it is.".into()],
         };
-        letter.to(to, self.sender())
+        self.letter(to, &letter)
     }
 
     /// The same, where an administrator wants it.
-    pub fn admin_reset_letter(&self, to: Email, link: String) -> Mail {
+    pub fn admin_reset_letter(&self, to: &Email, link: String) -> Mail {
         let name = &self.settings.theme.name;
         let lasts = self.settings.login.password.reset_ttl;
         let letter = Letter {
@@ -46,11 +46,11 @@ impl App {
             button: Some(("Choose a new password".into(), link)),
             small: vec!["Your password stays as it is until you choose another one.".into()],
         };
-        letter.to(to, self.sender())
+        self.letter(to, &letter)
     }
 
     /// For somebody who asked for another password and has none.
-    pub fn no_password_letter(&self, to: Email, device: &str) -> Mail {
+    pub fn no_password_letter(&self, to: &Email, device: &str) -> Mail {
         let name = &self.settings.theme.name;
         let letter = Letter {
             subject: format!("Signing in to {name}"),
@@ -61,7 +61,7 @@ impl App {
             button: Some(("Sign in".into(), self.url("/login"))),
             small: vec!["If that was not you, you need not do anything.".into()],
         };
-        letter.to(to, self.sender())
+        self.letter(to, &letter)
     }
 
     /// The password is another one now; `None` for somebody without an address. `device`: where it was set.
@@ -70,7 +70,7 @@ impl App {
         let letter = Letter {
             subject: format!("Your {name} password was changed"),
             lines: vec![
-                format!("The password of your {name} account was set on {device}, {}.", at(self.now(), DAY_AND_TIME)),
+                format!("The password of your {name} account was set on {device}, {}.", self.day_and_time()),
                 "Everybody who was signed in elsewhere is signed out.".into(),
             ],
             button: Some(("Choose a new password".into(), self.url("/login/forgot"))),
@@ -103,13 +103,20 @@ impl App {
         !matches!(self.settings.mail.transport, MailTransport::None)
     }
 
-    fn mailed(&self, user: &User, letter: &Letter) -> Option<Mail> {
+    /// The letter to the user's main address; `None` for somebody without one, or where no mail is sent.
+    pub(super) fn mailed(&self, user: &User, letter: &Letter) -> Option<Mail> {
         let address = user.email.as_ref().filter(|_| self.sends_letters())?;
-        Some(letter.to(address.email.clone(), self.sender()))
+        Some(self.letter(&address.email, letter))
     }
 
-    fn sender(&self) -> Sender<'_> {
-        Sender { name: &self.settings.theme.name, footer: &self.settings.mail.footer }
+    /// The letter, from this server.
+    pub fn letter(&self, to: &Email, letter: &Letter) -> Mail {
+        letter.to(to.clone(), Sender { name: &self.settings.theme.name, footer: &self.settings.mail.footer })
+    }
+
+    /// Now, as letters say it.
+    pub(super) fn day_and_time(&self) -> String {
+        at(self.now(), DAY_AND_TIME)
     }
 }
 

@@ -1,24 +1,21 @@
 //! Letters about what somebody should know of their account.
 
-use time::macros::format_description;
-
 use super::App;
-use crate::config::settings::MailTransport;
 use crate::domain::user::User;
 use crate::mail::Mail;
-use crate::mail::notice::{Letter, Sender};
+use crate::mail::notice::Letter;
 
 impl App {
     /// Somebody signed in with a browser that never did; `None` for somebody without an address, or where no mail is sent.
     /// `device`: `Firefox on Linux`.
     pub fn new_device_letter(&self, user: &User, device: &str) -> Option<Mail> {
         let name = &self.settings.theme.name;
-        self.notice(
+        self.mailed(
             user,
             &Letter {
                 subject: format!("A new sign-in to your {name} account"),
                 lines: vec![
-                    format!("Somebody signed in to your {name} account with {device}, {}.", self.moment()),
+                    format!("Somebody signed in to your {name} account with {device}, {}.", self.day_and_time()),
                     "With this browser, nobody had signed in to it before.".into(),
                 ],
                 button: Some(("See what happened".into(), self.url("/account/activity"))),
@@ -34,12 +31,12 @@ impl App {
     /// Somebody said that a deed was not theirs, and everybody else was signed out.
     pub fn disowned_letter(&self, user: &User) -> Option<Mail> {
         let name = &self.settings.theme.name;
-        self.notice(
+        self.mailed(
             user,
             &Letter {
                 subject: format!("You were signed out of {name} elsewhere"),
                 lines: vec![
-                    format!("On your activity page, {}, you said that something was not you.", self.moment()),
+                    format!("On your activity page, {}, you said that something was not you.", self.day_and_time()),
                     "All other sessions of your account have ended. Now change your password, and look at your sign-in methods."
                         .into(),
                 ],
@@ -47,18 +44,5 @@ impl App {
                 small: vec!["If you did not say so, somebody else is signed in: do the same on your side.".into()],
             },
         )
-    }
-
-    fn notice(&self, user: &User, letter: &Letter) -> Option<Mail> {
-        if matches!(self.settings.mail.transport, MailTransport::None) {
-            return None;
-        }
-        let to = user.email.as_ref()?.email.clone();
-        Some(letter.to(to, Sender { name: &self.settings.theme.name, footer: &self.settings.mail.footer }))
-    }
-
-    fn moment(&self) -> String {
-        let format = format_description!("[day padding:none] [month repr:long] [year], [hour]:[minute] UTC");
-        self.now().format(format).expect("all parts are in the value")
     }
 }

@@ -56,7 +56,7 @@ impl App {
         }
         let email = &user.email.as_ref().ok_or(AdminError::NoAddress)?.email;
         let (link, text) = self.reset_link(user.id, email);
-        let letter = (how == HandedOver::ByMail).then(|| self.admin_reset_letter(email.clone(), text.clone()));
+        let letter = (how == HandedOver::ByMail).then(|| self.admin_reset_letter(email, text.clone()));
         office.reset(user.id, &link, letter.as_ref()).await?;
         Ok(text)
     }

@@ -54,7 +54,7 @@ pub async fn run(command: Command, desk: &mut Desk) -> Result<(), Failure> {
     let app = desk.app().await?;
     match command {
         Command::List(options) => {
-            let at = |second| OffsetDateTime::from_unix_timestamp(second).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+            let at = crate::clock::moment;
             let bans = app.store().bans(LISTED).await?.into_iter();
             let listed: Vec<_> =
                 bans.map(|ban| Listed { client: ban.client, since: at(ban.since), until: at(ban.until) }).collect();

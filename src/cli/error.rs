@@ -71,7 +71,7 @@ pub async fn run(options: Options, desk: &mut Desk) -> Result<(), Failure> {
 impl From<Shown> for Error {
     fn from(shown: Shown) -> Self {
         Self {
-            time: OffsetDateTime::from_unix_timestamp(shown.at).unwrap_or(OffsetDateTime::UNIX_EPOCH),
+            time: crate::clock::moment(shown.at),
             code: shown.code,
             status: shown.status,
             route: shown.route,

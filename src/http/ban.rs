@@ -11,12 +11,12 @@ use axum::http::StatusCode;
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
+use super::auth::by;
 use super::client::{ClientIp, bucket};
 use super::error::{Code, Error};
-use super::layers::RequestId;
 use super::site::{Running, Site};
 use crate::config::settings::Ban;
-use crate::domain::audit::{Actor, By};
+use crate::domain::audit::Actor;
 
 /// The layer around all routes.
 pub async fn guard(State(running): State<Running>, request: Request, next: Next) -> Response {
@@ -52,8 +52,7 @@ fn is_failure(response: &Response) -> bool {
 }
 
 async fn count(site: &Site, ip: IpAddr, rule: Ban) {
-    let reference = RequestId::current().map(|id| id.to_string());
-    let by = By { actor: Actor::Anonymous, ip: Some(ip), user_agent: None, reference };
+    let by = by(Actor::Anonymous, Some(ip));
     let counted = match site.app.accounts.count_failure(bucket(ip), rule, &by).await {
         Ok(true) => site.app.house.bans.refresh(site.app.store()).await.map_err(Into::into),
         Ok(false) => Ok(()),

@@ -28,14 +28,9 @@ impl FromRequestParts<Running> for Caller {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, running: &Running) -> Result<Self, Error> {
-        let site = running.now();
-        if !site.app.settings.api.enabled {
-            return Err(Code::NotFound.into());
-        }
-        no_key_in(&parts.uri)?;
+        let (site, ip) = entrance(parts, running)?;
         let text = bearer(&parts.headers)?
             .ok_or_else(|| Error::new(Code::ApiKeyRefused).detail("Send one as `Authorization: Bearer cs_…`."))?;
-        let ip = parts.extensions.get::<ClientIp>().map(|ip| ip.0);
         let key = keyed(&site, &text, ip).await?;
         let actor = Actor::Key(key.id.to_string());
         Ok(Self { by: by(actor, &parts.headers, ip), key })
@@ -55,6 +50,19 @@ impl Caller {
         }
         Err(Error::new(Code::ScopeMissing).detail(format!("The key lacks the scope `{scope}`.")))
     }
+}
+
+/// Where every program comes in: the site, and the client's address.
+///
+/// # Errors
+/// `not-found` where the file has no such API; a key in the address is refused.
+pub fn entrance(parts: &Parts, running: &Running) -> Result<(Site, Option<IpAddr>), Error> {
+    let site = running.now();
+    if !site.app.settings.api.enabled {
+        return Err(Code::NotFound.into());
+    }
+    no_key_in(&parts.uri)?;
+    Ok((site, parts.extensions.get::<ClientIp>().map(|ip| ip.0)))
 }
 
 /// Who asks and from where.

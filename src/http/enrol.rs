@@ -14,7 +14,7 @@ use time::Duration;
 use super::account::passkeys;
 use super::browser::Browser;
 use super::error::{Code, Error};
-use super::fields::Form;
+use super::fields::{CsrfField, Form};
 use super::finish::{ENROL, complete, pending, see_other};
 use super::login::{query, service_link};
 use super::page::{EnrolPage, Hidden, Href, Notice, Page, PasskeyForm, RecoveryCodesPage, TotpSetup};
@@ -164,11 +164,6 @@ async fn totp(
         Enrolled::Wrong => show(&site, browser, Some(NOT_THE_CODE.to_owned()), None, StatusCode::UNAUTHORIZED).await,
         Enrolled::Taken => Err(Code::LoginStale.into()),
     }
-}
-
-#[derive(Deserialize)]
-struct CsrfField {
-    csrf: String,
 }
 
 async fn options(

@@ -23,6 +23,13 @@ pub struct Query<T>(pub T);
 #[derive(Debug, Clone, Copy)]
 pub struct Form<T>(pub T);
 
+/// A form with nothing to fill in: what it says is in its address.
+#[derive(Debug, serde::Deserialize)]
+pub struct CsrfField {
+    /// What proves that the form is one of ours.
+    pub csrf: String,
+}
+
 /// A body of either type; without a body, as an empty form.
 #[derive(Debug, Clone, Copy)]
 pub struct JsonOrForm<T>(pub T);

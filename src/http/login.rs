@@ -24,7 +24,7 @@ use super::reset::resets;
 use super::site::{Running, Site};
 use super::sudo::gate;
 use crate::account::Need;
-use crate::config::settings::{MailTransport, RememberMe, Signup};
+use crate::config::settings::{RememberMe, Signup};
 use crate::domain::audit::Actor;
 use crate::domain::id::UserId;
 use crate::domain::proof::{Amr, Proof};
@@ -115,8 +115,7 @@ pub async fn show(
             .then(|| Href::from(format!("{}{}", site.path("/signup"), query(next)))),
         no_admin_yet: !has_admin(site).await?,
     };
-    let leads_to: Vec<&str> = next.iter().map(|next| next.url.as_str()).collect();
-    Ok(browser.answer(page.answer_leading_to(status, &leads_to)))
+    Ok(browser.answer(page.answer_on_the_way(status, next)))
 }
 
 /// Whether anybody administrates this server.
@@ -181,8 +180,7 @@ fn asks_to_stay(site: &Site) -> bool {
 
 /// Whether links can be mailed.
 pub fn sends_links(site: &Site) -> bool {
-    let settings = &site.app.settings;
-    settings.login.magic_link.enabled && !matches!(settings.mail.transport, MailTransport::None)
+    site.app.settings.login.magic_link.enabled && site.app.sends_letters()
 }
 
 /// What every form carries along.
@@ -276,8 +274,7 @@ async fn link_accounts(site: Site, browser: Browser) -> Result<Response, Error> 
         methods: methods(&site, &browser, next, typed, (!known.is_empty()).then_some(known.as_slice())),
         start_again: Href::from(format!("{}{}", site.path("/login"), query(next))),
     };
-    let leads_to: Vec<&str> = next.iter().map(|next| next.url.as_str()).collect();
-    Ok(browser.answer(page.answer_leading_to(StatusCode::OK, &leads_to)))
+    Ok(browser.answer(page.answer_on_the_way(StatusCode::OK, next)))
 }
 
 /// The ids of the methods that open the account.

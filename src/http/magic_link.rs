@@ -22,6 +22,7 @@ use super::page::{
 };
 use super::site::{Running, Site};
 use crate::account::{AccountError, Way};
+use crate::clock::moment;
 use crate::config::settings::SameBrowser;
 use crate::config::{Rate, Span};
 use crate::domain::audit::Actor;
@@ -147,8 +148,7 @@ async fn check_mail(site: Site, browser: Browser) -> Result<Response, Error> {
         wrong_address: Href::from(format!("{}{}", site.path("/login"), query(next))),
         valid_until: Moment::from(moment(attempt.expires_at)),
     };
-    let leads_to: Vec<&str> = next.iter().map(|next| next.url.as_str()).collect();
-    Ok(browser.answer(page.answer_leading_to(StatusCode::OK, &leads_to)))
+    Ok(browser.answer(page.answer_on_the_way(StatusCode::OK, next)))
 }
 
 #[derive(Deserialize)]
@@ -178,8 +178,7 @@ async fn landing(site: Site, browser: Browser, Query(fields): Query<TokenField>)
         start_again: Href::from(site.path("/login")),
         valid_until: Moment::from(moment(attempt.expires_at)),
     };
-    let leads_to: Vec<&str> = next.iter().map(|next| next.url.as_str()).collect();
-    Ok(browser.answer(page.answer_leading_to(StatusCode::OK, &leads_to)))
+    Ok(browser.answer(page.answer_on_the_way(StatusCode::OK, next)))
 }
 
 #[derive(Deserialize)]
@@ -253,8 +252,7 @@ fn show_code(site: &Site, browser: Browser, error: Option<String>, status: Statu
         valid_until: asked.as_ref().map(|(attempt, _)| Moment::from(moment(attempt.expires_at))),
         start_again: Href::from(format!("{}{}", site.path("/login"), query(next))),
     };
-    let leads_to: Vec<&str> = next.iter().map(|next| next.url.as_str()).collect();
-    let response = page.answer_leading_to(status, &leads_to);
+    let response = page.answer_on_the_way(status, next);
     Ok(browser.answer(response))
 }
 
@@ -310,9 +308,4 @@ fn newest(browser: &Browser) -> Option<(Attempt, Memory)> {
 
 fn resend_from(site: &Site, memory: &Memory) -> OffsetDateTime {
     moment(memory.asked_at) + site.app.settings.login.magic_link.resend_after
-}
-
-/// A time as links carry it.
-pub fn moment(seconds: i64) -> OffsetDateTime {
-    OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH)
 }

@@ -19,6 +19,8 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use url::Url;
 
+use crate::login::Next;
+
 pub use account::{
     AccountPage, CheckRow, ConfirmPage, LogoutPage, SetupErrors, SetupPage, ShownAddress, SignedOutPage,
 };
@@ -91,6 +93,12 @@ pub trait Page: Template + Sized {
     /// The page with all its headers. Its forms may lead nowhere but here.
     fn answer(&self, status: StatusCode) -> Response {
         self.answer_leading_to(status, &[])
+    }
+
+    /// As [`Page::answer`], for a page on the way to a service: its forms may lead there.
+    fn answer_on_the_way(&self, status: StatusCode, next: Option<&Next>) -> Response {
+        let urls: Vec<&str> = next.iter().map(|next| next.url.as_str()).collect();
+        self.answer_leading_to(status, &urls)
     }
 
     /// As [`Page::answer`], for a page with a form whose answer is a redirect to one of these URLs: browsers apply

@@ -8,7 +8,6 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::get;
 use serde::Deserialize;
-use time::OffsetDateTime;
 
 use super::browser::Browser;
 use super::error::{Code, Error};
@@ -129,8 +128,8 @@ async fn letter(
 ) -> Result<Option<Mail>, Error> {
     let has_password = site.app.store().password_hash(id).await?.is_some();
     let has_identity = !site.app.store().identities(id).await?.is_empty();
-    let with_link = site.app.reset_letter(email.clone(), link, device);
-    let without = site.app.no_password_letter(email.clone(), device);
+    let with_link = site.app.reset_letter(email, link, device);
+    let without = site.app.no_password_letter(email, device);
     let letter = if has_password || !has_identity { with_link } else { without };
     Ok(user.filter(|user| !user.is_locked()).map(|_| letter))
 }
@@ -171,7 +170,7 @@ async fn show(
 ) -> Result<Response, Error> {
     let status = if error.is_some() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
     let alone = site.app.is_only_factor(Some(user)).await?;
-    let until = OffsetDateTime::from_unix_timestamp(attempt.expires_at).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+    let until = crate::clock::moment(attempt.expires_at);
     let page = ResetPage {
         shell: Arc::clone(&site.shell),
         address: user.email.as_ref().map(|address| address.email.to_string()).unwrap_or_default(),

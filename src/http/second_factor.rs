@@ -13,7 +13,7 @@ use time::Duration;
 
 use super::browser::Browser;
 use super::error::{Code, Error};
-use super::fields::Form;
+use super::fields::{CsrfField, Form};
 use super::finish::{Pending, SECOND_FACTOR, complete, pending, see_other};
 use super::login::{query, service_link};
 use super::page::{Hidden, Href, Page, PasskeyForm, SecondFactorPage};
@@ -94,8 +94,7 @@ async fn show(site: &Site, browser: Browser, error: Option<String>, status: Stat
         hidden: hidden(),
         start_again: Href::from(format!("{}{}", site.path("/login"), query(next))),
     };
-    let leads_to: Vec<&str> = next.iter().map(|next| next.url.as_str()).collect();
-    Ok(browser.answer(page.answer_leading_to(status, &leads_to)))
+    Ok(browser.answer(page.answer_on_the_way(status, next)))
 }
 
 #[derive(Deserialize)]
@@ -150,11 +149,6 @@ pub async fn go_on(site: &Site, mut browser: Browser, waiting: Waiting, proven: 
     browser.drop_attempt(&attempt);
     let proof = proven.iter().fold(pending.proof, |proof, amr| proof.and(*amr));
     complete(site, browser, &user, proof, attempt.next).await
-}
-
-#[derive(Deserialize)]
-struct CsrfField {
-    csrf: String,
 }
 
 async fn options(

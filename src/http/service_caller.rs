@@ -4,8 +4,7 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 
 use super::auth::{credentials, proves};
-use super::caller::{Try, bearer, by, keyed, no_key_in};
-use super::client::ClientIp;
+use super::caller::{Try, bearer, by, entrance, keyed};
 use super::error::{Code, Error};
 use super::site::{Running, Site};
 use crate::app::Holding;
@@ -36,12 +35,7 @@ impl FromRequestParts<Running> for ServiceCaller {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, running: &Running) -> Result<Self, Error> {
-        let site = running.now();
-        if !site.app.settings.api.enabled {
-            return Err(Code::NotFound.into());
-        }
-        no_key_in(&parts.uri)?;
-        let ip = parts.extensions.get::<ClientIp>().map(|ip| ip.0);
+        let (site, ip) = entrance(parts, running)?;
         let id = if let Some(text) = bearer(&parts.headers)? {
             let key = keyed(&site, &text, ip).await?;
             let Holding::Service(id) = &key.holder else { return Err(without_scope()) };

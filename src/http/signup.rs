@@ -23,7 +23,8 @@ use super::page::{
 };
 use super::site::{Running, Site};
 use crate::account::signing_up::{METHOD, SignUp, SignedUp};
-use crate::config::settings::{MailTransport, Signup};
+use crate::clock::moment;
+use crate::config::settings::Signup;
 use crate::config::{Rate, Span};
 use crate::domain::audit::Actor;
 use crate::domain::email::Email;
@@ -56,8 +57,7 @@ pub fn is_offered(site: &Site, next: Option<&Next>) -> bool {
 
 /// Whether an account is made with an address alone.
 fn by_mail(site: &Site, next: Option<&Next>) -> bool {
-    let has_mail = !matches!(site.app.settings.mail.transport, MailTransport::None);
-    site.app.accounts.is_open() && has_mail && (takes_password(site, next) || takes_link(site, next))
+    site.app.accounts.is_open() && site.app.sends_letters() && (takes_password(site, next) || takes_link(site, next))
 }
 
 fn has_providers(site: &Site, next: Option<&Next>) -> bool {
@@ -108,8 +108,7 @@ fn show(site: &Site, browser: Browser, next: Option<&Next>, typed: Fields, error
         form,
         login: Href::from(format!("{}{}", site.path("/login"), query(next))),
     };
-    let leads_to: Vec<&str> = next.iter().map(|next| next.url.as_str()).collect();
-    browser.answer(page.answer_leading_to(if wrong { StatusCode::BAD_REQUEST } else { StatusCode::OK }, &leads_to))
+    browser.answer(page.answer_on_the_way(if wrong { StatusCode::BAD_REQUEST } else { StatusCode::OK }, next))
 }
 
 #[derive(Default, Deserialize)]
@@ -302,10 +301,9 @@ fn show_landing(
         password: asks_password(&browser, attempt, sign_up).then(|| Field::new(String::new(), error)),
         action: Href::from(site.path("/signup/confirm")),
         hidden: vec![Hidden::new("csrf", browser.csrf()), Hidden::new("token", token)],
-        valid_until: Moment::from(super::magic_link::moment(attempt.expires_at)),
+        valid_until: Moment::from(moment(attempt.expires_at)),
     };
-    let leads_to: Vec<&str> = next.iter().map(|next| next.url.as_str()).collect();
-    browser.answer(page.answer_leading_to(status, &leads_to))
+    browser.answer(page.answer_on_the_way(status, next))
 }
 
 /// Whoever opens the link elsewhere has to know the password: else somebody could choose one for an address that is not theirs, and

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::http::StatusCode;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde::{Deserialize, Serialize};
 use time::Duration;
@@ -34,14 +34,46 @@ pub fn router() -> Router<Running> {
     Router::new().route("/account/confirm", get(page))
 }
 
-/// Who is signed in here, or the answer that leads to the login page, or to the one page that an account has which leads nowhere
-/// for now.
-pub async fn signed_in(site: &Site, browser: &Browser) -> Result<Result<Arc<Live>, Response>, Error> {
-    Ok(match browser.visitor().await? {
-        None => Err(see_other(&site.path("/login"))),
-        Some(live) if site.app.closed(&live.user).is_some() => Err(see_other(&site.path(gate(site, &live.user)))),
+/// Why a page of the account is not shown.
+#[derive(Debug)]
+pub enum Stop {
+    /// A failure.
+    Failed(Error),
+    /// Something has to be done elsewhere first.
+    Elsewhere(Box<Response>),
+}
+
+impl Stop {
+    fn elsewhere(browser: &Browser, to: &str) -> Self {
+        Self::Elsewhere(Box::new(browser.clone().answer(see_other(to))))
+    }
+}
+
+impl<E: Into<Error>> From<E> for Stop {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl IntoResponse for Stop {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Failed(error) => error.into_response(),
+            Self::Elsewhere(response) => *response,
+        }
+    }
+}
+
+/// Who is signed in here; anybody else is led to the login page, or to the one page that an account has which leads nowhere for
+/// now.
+pub async fn signed_in(site: &Site, browser: &Browser) -> Result<Arc<Live>, Stop> {
+    match browser.visitor().await? {
+        None => Err(Stop::elsewhere(browser, &site.path("/login"))),
+        Some(live) if site.app.closed(&live.user).is_some() => {
+            Err(Stop::elsewhere(browser, &site.path(gate(site, &live.user))))
+        }
         Some(live) => Ok(live),
-    })
+    }
 }
 
 /// The page of the account for this user: the one that opens an account which leads nowhere for now, else the overview.
@@ -53,31 +85,27 @@ pub fn gate(site: &Site, user: &User) -> &'static str {
     }
 }
 
-/// Who has signed in here within `session.sudo_window`, or the answer that asks for it and leads to `back` then. Activity does
-/// not prolong the window.
-pub async fn fresh(site: &Site, browser: &Browser, back: &str) -> Result<Result<Arc<Live>, Response>, Error> {
-    let window = site.app.settings.session.sudo_window;
+/// Who has signed in here within `session.sudo_window`; anybody else is asked for it, and led to `back` then. Activity does not
+/// prolong the window.
+pub async fn fresh(site: &Site, browser: &Browser, back: &str) -> Result<Arc<Live>, Stop> {
     let live = signed_in(site, browser).await?;
-    if live.as_ref().is_ok_and(|live| !live.is_fresh(window, site.app.now())) {
-        return Ok(Err(see_other(&format!("{}?to={back}", site.path("/account/confirm")))));
+    if !live.is_fresh(site.app.settings.session.sudo_window, site.app.now()) {
+        return Err(Stop::elsewhere(browser, &format!("{}?to={back}", site.path("/account/confirm"))));
     }
     Ok(live)
 }
 
 /// As [`fresh`], and proven by more than one factor, where there is another: what protects an account is not taken away by
 /// somebody who has only the half of it.
-pub async fn with_factor(site: &Site, browser: &mut Browser, back: &str) -> Result<Result<Arc<Live>, Response>, Error> {
-    let live = match fresh(site, browser, back).await? {
-        Ok(live) => live,
-        Err(ask) => return Ok(Err(ask)),
-    };
+pub async fn with_factor(site: &Site, browser: &mut Browser, back: &str) -> Result<Arc<Live>, Stop> {
+    let live = fresh(site, browser, back).await?;
     if live.is_multi_factor() || !site.app.accounts.factors(&live.user).await?.any() {
-        return Ok(Ok(live));
+        return Ok(live);
     }
     remember(site, browser, live.user.id, back);
     let proof = Proof { method: live.method.clone(), amr: live.amr.clone() };
     let to = wait_for_factor(site, browser, live.user.id, proof, None, Need::Factor).await?;
-    Ok(Err(see_other(&to)))
+    Err(Stop::elsewhere(browser, &to))
 }
 
 /// Keeps in the browser where a fresh sign-in leads.
@@ -102,11 +130,8 @@ struct To {
 }
 
 /// Every way in that the account has; whoever uses one comes back with a new session.
-async fn page(site: Site, mut browser: Browser, Query(to): Query<To>) -> Result<Response, Error> {
-    let live = match signed_in(&site, &browser).await? {
-        Ok(live) => live,
-        Err(ask) => return Ok(browser.answer(ask)),
-    };
+async fn page(site: Site, mut browser: Browser, Query(to): Query<To>) -> Result<Response, Stop> {
+    let live = signed_in(&site, &browser).await?;
     let to = to.to.filter(|to| is_own(to)).unwrap_or_else(|| "/account".to_owned());
     if live.is_fresh(site.app.settings.session.sudo_window, site.app.now()) {
         return Ok(browser.answer(see_other(&site.path(&to))));

@@ -253,12 +253,8 @@ async fn found(db: &impl ConnectionTrait, which: Condition) -> Result<Option<Fou
         .filter(which)
         .find_also_related(user::Entity)
         .and_also_related(address::Entity)
-        .order_by_asc(address::Column::CreatedAt)
-        .limit(1)
-        .all(db)
-        .await?
-        .into_iter()
-        .next();
+        .one(db)
+        .await?;
     let Some((row, user, address)) = row else { return Ok(None) };
     Ok(Some(Found {
         hash: row.hash.clone(),

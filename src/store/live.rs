@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use time::{Duration, OffsetDateTime};
 
 use super::entity::{address, session, user};
@@ -174,12 +174,8 @@ impl Store {
             .filter(session::Column::EndedAt.is_null())
             .find_also_related(user::Entity)
             .and_also_related(address::Entity)
-            .order_by_asc(address::Column::CreatedAt)
-            .limit(1)
-            .all(self.read())
-            .await?
-            .into_iter()
-            .next();
+            .one(self.read())
+            .await?;
         let Some((session, Some(user), address)) = row else { return Ok(None) };
         Ok(Some(Live {
             id,

@@ -92,12 +92,8 @@ pub async fn find(db: &impl ConnectionTrait, key: Key<'_>, now: i64) -> Result<O
         .filter(service_session::Column::SeenAt.gt(now - key.idle.whole_seconds()))
         .find_also_related(user::Entity)
         .and_also_related(address::Entity)
-        .order_by_asc(address::Column::CreatedAt)
-        .limit(1)
-        .all(db)
-        .await?
-        .into_iter()
-        .next();
+        .one(db)
+        .await?;
     let Some((row, user, address)) = row else { return Ok(None) };
     let user = user.map(|user| to_user(user, address)).transpose()?;
     if user.as_ref().is_some_and(User::is_locked) || row.user_id.is_some() != user.is_some() {

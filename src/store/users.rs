@@ -485,14 +485,7 @@ fn with_address() -> sea_orm::SelectTwo<user::Entity, address::Entity> {
 }
 
 async fn by(db: &impl ConnectionTrait, which: Condition) -> Result<Option<User>, StoreError> {
-    let row = with_address()
-        .filter(which)
-        .order_by_asc(address::Column::CreatedAt)
-        .limit(1)
-        .all(db)
-        .await?
-        .into_iter()
-        .next();
+    let row = with_address().filter(which).one(db).await?;
     row.map(|(user, address)| to_user(user, address)).transpose()
 }
 

@@ -14,6 +14,7 @@ use time::Duration;
 
 use crate::account::api_keys::{KeyOrder, KeyRefusal, MadeKey};
 use crate::domain::audit::By;
+use crate::domain::id::UserId;
 use crate::domain::scope::Scope;
 use crate::it::stage::House;
 use crate::store::api_keys::Owner;
@@ -56,6 +57,14 @@ pub async fn of_ada(stage: &crate::it::stage::Stage, words: &[&str]) -> (Owner, 
 pub async fn ada(stage: &crate::it::stage::Stage) -> Owner {
     stage.browser().sign_in().await;
     Owner::User(stage.user("ada@example.org").await.id)
+}
+
+/// Whose keys they are.
+pub fn person(owner: &Owner) -> UserId {
+    match owner {
+        Owner::User(id) => *id,
+        Owner::Service(id) => panic!("the keys are those of the service {id}"),
+    }
 }
 
 /// A service, as an owner of keys.

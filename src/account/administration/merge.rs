@@ -107,7 +107,7 @@ impl Office<'_> {
         let what = What::new(Event::UserMerged).target(into).details(json!({ "gone": gone }));
         self.accounts.record(&db, self.by, what).await?;
         self.keep(db).await?;
-        Ok(Merged { undo_until: OffsetDateTime::from_unix_timestamp(undo_until).unwrap_or(OffsetDateTime::UNIX_EPOCH) })
+        Ok(Merged { undo_until: crate::clock::moment(undo_until) })
     }
 
     /// Parts them again: what moved and is still there goes back. Returns the one who had stayed.

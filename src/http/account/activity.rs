@@ -14,12 +14,11 @@ use uuid::Uuid;
 
 use crate::domain::audit::Actor;
 use crate::http::browser::{Browser, device};
-use crate::http::error::Error;
 use crate::http::fields::{Form, Query};
 use crate::http::finish::see_other;
 use crate::http::page::{ActivityFilter, ActivityPage, ActivityRow, Frame, Hidden, Href, Moment, Notice, Page, Tab};
 use crate::http::site::{Running, Site};
-use crate::http::sudo::{fresh, signed_in};
+use crate::http::sudo::{Stop, fresh, signed_in};
 use crate::store::StoreError;
 use crate::store::audit::search::{Cursor, Filter, Recorded};
 use crate::store::live::Live;
@@ -44,11 +43,8 @@ struct Asked {
     ended: Option<u64>,
 }
 
-async fn page(site: Site, browser: Browser, Query(asked): Query<Asked>) -> Result<Response, Error> {
-    let live = match signed_in(&site, &browser).await? {
-        Ok(live) => live,
-        Err(ask) => return Ok(browser.answer(ask)),
-    };
+async fn page(site: Site, browser: Browser, Query(asked): Query<Asked>) -> Result<Response, Stop> {
+    let live = signed_in(&site, &browser).await?;
     let group = asked.show.as_deref().and_then(Group::named);
     let behind = asked.before.and_then(|cursor| cursor.parse::<Cursor>().ok());
     let (rows, next) = rows(&site, &live, group, behind, ROWS).await?;
@@ -150,17 +146,10 @@ struct NotMe {
 }
 
 /// Everybody else is signed out, and the person is led to what makes it last.
-async fn not_me(
-    State(running): State<Running>,
-    browser: Browser,
-    Form(fields): Form<NotMe>,
-) -> Result<Response, Error> {
+async fn not_me(State(running): State<Running>, browser: Browser, Form(fields): Form<NotMe>) -> Result<Response, Stop> {
     let site = running.now();
     browser.check_csrf(&fields.csrf)?;
-    let live = match fresh(&site, &browser, PATH).await? {
-        Ok(live) => live,
-        Err(ask) => return Ok(browser.answer(ask)),
-    };
+    let live = fresh(&site, &browser, PATH).await?;
     let event = fields.event.and_then(|text| Uuid::try_parse(&text).ok());
     let (letter, by) = (site.app.disowned_letter(&live.user), browser.by(Actor::User(live.user.id)));
     let ended = site.app.accounts.disown(&live.user, live.id, event, letter.as_ref(), &by).await?;

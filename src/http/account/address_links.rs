@@ -12,13 +12,14 @@ use serde::de::DeserializeOwned;
 use time::Duration;
 
 use super::addresses::count_mail;
+use super::devices::changer;
 use crate::account::addresses::{Proven, Undo, Undone, Wanted};
 use crate::domain::audit::Actor;
 use crate::domain::email::Email;
 use crate::domain::user::User;
 use crate::http::browser::Browser;
 use crate::http::error::{Code, Error};
-use crate::http::fields::{Form, Query};
+use crate::http::fields::{CsrfField, Form, Query};
 use crate::http::finish::see_other;
 use crate::http::page::{Hidden, Href, Page, StepPage, VerifyPage};
 use crate::http::site::{Running, Site};
@@ -285,19 +286,13 @@ async fn verify_page(site: Site, browser: Browser, Query(news): Query<Asked>) ->
     Ok(browser.answer(page.answer(StatusCode::OK)))
 }
 
-#[derive(Deserialize)]
-struct CsrfField {
-    csrf: String,
-}
-
 async fn verify(
     State(running): State<Running>,
     browser: Browser,
     Form(fields): Form<CsrfField>,
 ) -> Result<Response, Error> {
     let site = running.now();
-    browser.check_csrf(&fields.csrf)?;
-    let live = browser.visitor().await?.ok_or(Code::LoginRequired)?;
+    let live = changer(&browser, &fields.csrf).await?;
     let Some(address) = live.user.email.as_ref().filter(|address| !address.verified) else {
         return Ok(browser.answer(see_other(&site.path("/account"))));
     };

@@ -21,7 +21,7 @@ use crate::http::finish::see_other;
 use crate::http::limit::{Limit, count_all};
 use crate::http::page::{AddressesPage, Field, Frame, Hidden, Href, Notice, Page, Tab};
 use crate::http::site::{Running, Site};
-use crate::http::sudo::fresh;
+use crate::http::sudo::{Stop, fresh};
 use crate::store::live::Live;
 
 /// Where it is.
@@ -42,11 +42,8 @@ struct News {
     done: Option<String>,
 }
 
-async fn page(site: Site, browser: Browser, Query(news): Query<News>) -> Result<Response, Error> {
-    let live = match fresh(&site, &browser, PATH).await? {
-        Ok(live) => live,
-        Err(ask) => return Ok(browser.answer(ask)),
-    };
+async fn page(site: Site, browser: Browser, Query(news): Query<News>) -> Result<Response, Stop> {
+    let live = fresh(&site, &browser, PATH).await?;
     let notice = news.done.as_deref().and_then(|done| {
         Some(Notice::success(match done {
             "asked" => "A link is on its way to the address. Open it while you are signed in here.",
@@ -56,7 +53,7 @@ async fn page(site: Site, browser: Browser, Query(news): Query<News>) -> Result<
             _ => return None,
         }))
     });
-    show(&site, browser, &live, notice, Field::default()).await
+    Ok(show(&site, browser, &live, notice, Field::default()).await?)
 }
 
 async fn show(
@@ -94,13 +91,10 @@ async fn add(
     State(running): State<Running>,
     browser: Browser,
     Form(fields): Form<AddFields>,
-) -> Result<Response, Error> {
+) -> Result<Response, Stop> {
     let site = running.now();
     browser.check_csrf(&fields.csrf)?;
-    let live = match fresh(&site, &browser, PATH).await? {
-        Ok(live) => live,
-        Err(ask) => return Ok(browser.answer(ask)),
-    };
+    let live = fresh(&site, &browser, PATH).await?;
     let held = site.app.accounts.addresses(&live.user).await?;
     let problem = match fields.email.parse::<Email>() {
         Err(_) => Err("This is not an e-mail address. It looks like name@example.org.".to_owned()),
@@ -111,7 +105,7 @@ async fn add(
     };
     let email = match problem {
         Ok(email) => email,
-        Err(why) => return show(&site, browser, &live, None, Field::new(fields.email, Some(why))).await,
+        Err(why) => return Ok(show(&site, browser, &live, None, Field::new(fields.email, Some(why))).await?),
     };
     count_mail(&site, &browser, &email).await?;
     ask(&site, &browser, &live.user, email, fields.as_main.is_some()).await?;
@@ -138,13 +132,10 @@ async fn make_main(
     State(running): State<Running>,
     browser: Browser,
     Form(fields): Form<ChangeFields>,
-) -> Result<Response, Error> {
+) -> Result<Response, Stop> {
     let site = running.now();
     browser.check_csrf(&fields.csrf)?;
-    let live = match fresh(&site, &browser, PATH).await? {
-        Ok(live) => live,
-        Err(ask) => return Ok(browser.answer(ask)),
-    };
+    let live = fresh(&site, &browser, PATH).await?;
     let email: Email = fields.email.parse().map_err(|_| Code::NotFound)?;
     let before = live.user.email.as_ref().filter(|address| address.verified && address.email != email);
     let notice = match before {
@@ -163,13 +154,10 @@ async fn remove(
     State(running): State<Running>,
     browser: Browser,
     Form(fields): Form<ChangeFields>,
-) -> Result<Response, Error> {
+) -> Result<Response, Stop> {
     let site = running.now();
     browser.check_csrf(&fields.csrf)?;
-    let live = match fresh(&site, &browser, PATH).await? {
-        Ok(live) => live,
-        Err(ask) => return Ok(browser.answer(ask)),
-    };
+    let live = fresh(&site, &browser, PATH).await?;
     let email: Email = fields.email.parse().map_err(|_| Code::NotFound)?;
     let by = browser.by(Actor::User(live.user.id));
     let notice = told(&site, &live.user, &email, None).await?;
@@ -177,7 +165,7 @@ async fn remove(
         Removed::Yes => Ok(browser.answer(see_other(&site.path("/account/addresses?done=removed")))),
         Removed::IsMain => {
             let notice = Notice::error("This is your main address. Make another one the main one first.");
-            show(&site, browser, &live, Some(notice), Field::default()).await
+            Ok(show(&site, browser, &live, Some(notice), Field::default()).await?)
         }
         Removed::NotTheirs => Err(Code::NotFound.into()),
     }

@@ -14,11 +14,11 @@ use crate::domain::audit::Actor;
 use crate::domain::id::SessionId;
 use crate::http::browser::{Browser, device};
 use crate::http::error::{Code, Error};
-use crate::http::fields::Form;
+use crate::http::fields::{CsrfField, Form};
 use crate::http::finish::see_other;
 use crate::http::page::{DeviceRow, DevicesPage, Frame, Hidden, Href, Moment, Page, Tab};
 use crate::http::site::{Running, Site};
-use crate::http::sudo::signed_in;
+use crate::http::sudo::{Stop, signed_in};
 use crate::store::live::Live;
 
 /// The routes of this page.
@@ -29,11 +29,8 @@ pub fn router() -> Router<Running> {
         .route("/account/devices/end-others", post(end_others))
 }
 
-async fn page(site: Site, browser: Browser) -> Result<Response, Error> {
-    let live = match signed_in(&site, &browser).await? {
-        Ok(live) => live,
-        Err(ask) => return Ok(browser.answer(ask)),
-    };
+async fn page(site: Site, browser: Browser) -> Result<Response, Stop> {
+    let live = signed_in(&site, &browser).await?;
     let sessions = site.app.store().sessions_of(live.user.id, site.app.patience()).await?;
     let rows = sessions.into_iter().map(|session| DeviceRow {
         id: session.id.to_string(),
@@ -75,11 +72,6 @@ async fn end(
         return Err(Code::NotFound.into());
     }
     Ok(browser.answer(see_other(&site.path("/account/devices"))))
-}
-
-#[derive(Deserialize)]
-struct CsrfField {
-    csrf: String,
 }
 
 async fn end_others(

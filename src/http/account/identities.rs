@@ -16,7 +16,7 @@ use crate::http::federated::{callback_url, failed};
 use crate::http::fields::{Form, Query};
 use crate::http::finish::see_other;
 use crate::http::site::{Running, Site};
-use crate::http::sudo::{fresh, with_factor};
+use crate::http::sudo::{Stop, fresh, with_factor};
 use crate::login::federated::Start;
 use crate::login::{Attempt, federated};
 use crate::store::live::Live;
@@ -55,11 +55,8 @@ pub fn link_path(site: &Site, live: &Live, provider: &str) -> String {
     format!("{}?provider={provider}&proof={proof}", site.path("/account/security/identities/link"))
 }
 
-async fn link(site: Site, mut browser: Browser, Query(query): Query<LinkQuery>) -> Result<Response, Error> {
-    let live = match fresh(&site, &browser, HOME).await? {
-        Ok(live) => live,
-        Err(ask) => return Ok(browser.answer(ask)),
-    };
+async fn link(site: Site, mut browser: Browser, Query(query): Query<LinkQuery>) -> Result<Response, Stop> {
+    let live = fresh(&site, &browser, HOME).await?;
     let id = query.provider;
     if !site.app.house.master.verify_mac(WISH, &[&live.id.to_string(), &id], &query.proof) {
         return Err(Code::Csrf.into());
@@ -102,13 +99,10 @@ async fn unlink(
     State(running): State<Running>,
     mut browser: Browser,
     Form(fields): Form<UnlinkFields>,
-) -> Result<Response, Error> {
+) -> Result<Response, Stop> {
     let site = running.now();
     browser.check_csrf(&fields.csrf)?;
-    let live = match with_factor(&site, &mut browser, HOME).await? {
-        Ok(live) => live,
-        Err(ask) => return Ok(browser.answer(ask)),
-    };
+    let live = with_factor(&site, &mut browser, HOME).await?;
     let UnlinkFields { provider, realm, subject, .. } = fields;
     let subject = Subject { provider, realm, subject };
     let by = browser.by(Actor::User(live.user.id));

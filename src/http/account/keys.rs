@@ -19,13 +19,13 @@ use crate::domain::audit::Actor;
 use crate::domain::scope::{Holder, Scope};
 use crate::http::browser::Browser;
 use crate::http::error::{Code, Error};
-use crate::http::fields::Form;
+use crate::http::fields::{CsrfField, Form};
 use crate::http::finish::see_other;
 use crate::http::page::{
     Frame, Hidden, Href, KeyMadePage, KeyRow, KeysPage, Moment, NewKeyPage, Page, ScopeChoice, Tab,
 };
 use crate::http::site::{Running, Site};
-use crate::http::sudo::{signed_in, with_factor};
+use crate::http::sudo::{Stop, signed_in, with_factor};
 use crate::store::api_keys::{Owner, StoredKey};
 use crate::store::live::Live;
 
@@ -45,11 +45,8 @@ pub fn router() -> Router<Running> {
         .route("/account/keys/revoke-all", post(revoke_all))
 }
 
-async fn page(site: Site, browser: Browser) -> Result<Response, Error> {
-    let live = match signed_in(&site, &browser).await? {
-        Ok(live) => live,
-        Err(ask) => return Ok(browser.answer(ask)),
-    };
+async fn page(site: Site, browser: Browser) -> Result<Response, Stop> {
+    let live = signed_in(&site, &browser).await?;
     let keys = site.app.store().api_keys_of(&Owner::User(live.user.id)).await?;
     let may_make = site.app.settings.api.user_keys;
     if !may_make && keys.is_empty() {
@@ -83,12 +80,9 @@ fn row(site: &Site, key: StoredKey) -> KeyRow {
     }
 }
 
-async fn new_page(site: Site, mut browser: Browser) -> Result<Response, Error> {
+async fn new_page(site: Site, mut browser: Browser) -> Result<Response, Stop> {
     only_where_people_have_keys(&site)?;
-    let live = match with_factor(&site, &mut browser, NEW).await? {
-        Ok(live) => live,
-        Err(ask) => return Ok(browser.answer(ask)),
-    };
+    let live = with_factor(&site, &mut browser, NEW).await?;
     let days = site.app.settings.api.max_key_ttl.whole_days().min(DAYS).to_string();
     Ok(form(&site, browser, &live, NewKeyFields { days, ..NewKeyFields::default() }, None))
 }
@@ -164,14 +158,11 @@ async fn make(
     State(running): State<Running>,
     mut browser: Browser,
     Form(fields): Form<NewKeyFields>,
-) -> Result<Response, Error> {
+) -> Result<Response, Stop> {
     let site = running.now();
     browser.check_csrf(&fields.csrf)?;
     only_where_people_have_keys(&site)?;
-    let live = match with_factor(&site, &mut browser, NEW).await? {
-        Ok(live) => live,
-        Err(ask) => return Ok(browser.answer(ask)),
-    };
+    let live = with_factor(&site, &mut browser, NEW).await?;
     let order = match order(&live, &fields) {
         Ok(order) => order,
         Err(why) => return Ok(form(&site, browser, &live, fields, Some(why))),
@@ -241,11 +232,6 @@ async fn revoke(
         return Err(Code::NotFound.into());
     }
     Ok(browser.answer(see_other(&after(&site, &live).await?)))
-}
-
-#[derive(Deserialize)]
-struct CsrfField {
-    csrf: String,
 }
 
 async fn revoke_all(

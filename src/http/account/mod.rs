@@ -36,7 +36,7 @@ use crate::http::page::{
     AccountPage, Frame, Hidden, Href, LogoutPage, Moment, Notice, Page, ServiceLink, ShownAddress, SignedOutPage, Tab,
 };
 use crate::http::site::{Running, Site};
-use crate::http::sudo::signed_in;
+use crate::http::sudo::{Stop, signed_in};
 
 /// How much of what happened the overview shows.
 const DEEDS: u64 = 5;
@@ -75,11 +75,8 @@ struct News {
     kept: Option<String>,
 }
 
-async fn account(site: Site, browser: Browser, Query(news): Query<News>) -> Result<Response, Error> {
-    let live = match signed_in(&site, &browser).await? {
-        Ok(live) => live,
-        Err(ask) => return Ok(browser.answer(ask)),
-    };
+async fn account(site: Site, browser: Browser, Query(news): Query<News>) -> Result<Response, Stop> {
+    let live = signed_in(&site, &browser).await?;
     let user = &live.user;
     let connected =
         news.connected.and_then(|id| site.app.providers.get(&id).map(|provider| provider.button().name.clone()));

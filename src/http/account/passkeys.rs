@@ -16,12 +16,12 @@ use crate::domain::user::User;
 use crate::http::browser::Browser;
 use crate::http::enrol::{account_name, codes_page};
 use crate::http::error::{Code, Error};
-use crate::http::fields::Form;
+use crate::http::fields::{CsrfField, Form};
 use crate::http::finish::see_other;
 use crate::http::page::{Frame, Hidden, Href, NewPasskeyPage, Notice, Page, PasskeyForm, Tab};
 use crate::http::passkey::{self, AnswerFields, Asked, json_of, keep, passkeys};
 use crate::http::site::{Running, Site};
-use crate::http::sudo::{fresh, with_factor};
+use crate::http::sudo::{Stop, fresh, with_factor};
 use crate::login::passkey::{NEW, Person, model};
 
 /// Where a passkey is made.
@@ -66,11 +66,9 @@ pub async fn add(
     Ok((site.app.accounts.add_passkey(user, new, &by).await?, made.user_verified))
 }
 
-async fn page(site: Site, browser: Browser) -> Result<Response, Error> {
+async fn page(site: Site, browser: Browser) -> Result<Response, Stop> {
     passkeys(&site)?;
-    if let Err(ask) = fresh(&site, &browser, PATH).await? {
-        return Ok(browser.answer(ask));
-    }
+    fresh(&site, &browser, PATH).await?;
     Ok(show(&site, browser, None, StatusCode::OK))
 }
 
@@ -91,22 +89,14 @@ fn show(site: &Site, browser: Browser, notice: Option<Notice>, status: StatusCod
     browser.answer(page.answer(status))
 }
 
-#[derive(Deserialize)]
-struct CsrfField {
-    csrf: String,
-}
-
 async fn options(
     State(running): State<Running>,
     mut browser: Browser,
     Form(fields): Form<CsrfField>,
-) -> Result<Response, Error> {
+) -> Result<Response, Stop> {
     let site = running.now();
     browser.check_csrf(&fields.csrf)?;
-    let live = match fresh(&site, &browser, PATH).await? {
-        Ok(live) => live,
-        Err(ask) => return Ok(browser.answer(ask)),
-    };
+    let live = fresh(&site, &browser, PATH).await?;
     let told = ask(&site, &mut browser, &live.user).await?;
     Ok(browser.answer(told))
 }
@@ -115,13 +105,10 @@ async fn made(
     State(running): State<Running>,
     mut browser: Browser,
     Form(fields): Form<AnswerFields>,
-) -> Result<Response, Error> {
+) -> Result<Response, Stop> {
     let site = running.now();
     browser.check_csrf(&fields.csrf)?;
-    let live = match fresh(&site, &browser, PATH).await? {
-        Ok(live) => live,
-        Err(ask) => return Ok(browser.answer(ask)),
-    };
+    let live = fresh(&site, &browser, PATH).await?;
     let notice = match add(&site, &mut browser, &live.user, &fields).await?.0 {
         Added::Done(codes) if codes.is_empty() => {
             return Ok(browser.answer(see_other(&format!("{}?done=passkey", site.path(HOME)))));
@@ -147,13 +134,10 @@ async fn rename(
     State(running): State<Running>,
     browser: Browser,
     Form(fields): Form<RenameFields>,
-) -> Result<Response, Error> {
+) -> Result<Response, Stop> {
     let site = running.now();
     browser.check_csrf(&fields.csrf)?;
-    let live = match fresh(&site, &browser, HOME).await? {
-        Ok(live) => live,
-        Err(ask) => return Ok(browser.answer(ask)),
-    };
+    let live = fresh(&site, &browser, HOME).await?;
     let by = browser.by(Actor::User(live.user.id));
     if !site.app.accounts.rename_passkey(live.user.id, &fields.id, &fields.name, &by).await? {
         return Err(Code::NotFound.into());
@@ -171,13 +155,10 @@ async fn remove(
     State(running): State<Running>,
     mut browser: Browser,
     Form(fields): Form<RemoveFields>,
-) -> Result<Response, Error> {
+) -> Result<Response, Stop> {
     let site = running.now();
     browser.check_csrf(&fields.csrf)?;
-    let live = match with_factor(&site, &mut browser, HOME).await? {
-        Ok(live) => live,
-        Err(ask) => return Ok(browser.answer(ask)),
-    };
+    let live = with_factor(&site, &mut browser, HOME).await?;
     let by = browser.by(Actor::User(live.user.id));
     let removed = site.app.accounts.remove_passkey(&live.user, &fields.id, &doors(&site), &by).await?;
     removed.ok_or(Code::NotFound)?;

@@ -17,7 +17,7 @@ use crate::http::finish::see_other;
 use crate::http::guess::Guess;
 use crate::http::page::{Frame, Hidden, Href, NewPasswordForm, Notice, Page, PasswordPage, Tab};
 use crate::http::site::{Running, Site};
-use crate::http::sudo::fresh;
+use crate::http::sudo::{Stop, fresh};
 use crate::store::live::Live;
 
 /// Where it is.
@@ -40,13 +40,10 @@ struct Wrong {
     new: Option<String>,
 }
 
-async fn page(site: Site, browser: Browser, Query(news): Query<News>) -> Result<Response, Error> {
-    let live = match fresh(&site, &browser, PATH).await? {
-        Ok(live) => live,
-        Err(ask) => return Ok(browser.answer(ask)),
-    };
+async fn page(site: Site, browser: Browser, Query(news): Query<News>) -> Result<Response, Stop> {
+    let live = fresh(&site, &browser, PATH).await?;
     let notice = news.changed.map(|_| Notice::success("Your password is set. Every other session has ended."));
-    show(&site, browser, &live, notice, (StatusCode::OK, Wrong::default())).await
+    Ok(show(&site, browser, &live, notice, (StatusCode::OK, Wrong::default())).await?)
 }
 
 async fn show(
@@ -89,18 +86,15 @@ async fn change(
     State(running): State<Running>,
     browser: Browser,
     Form(fields): Form<Fields>,
-) -> Result<Response, Error> {
+) -> Result<Response, Stop> {
     let site = running.now();
     browser.check_csrf(&fields.csrf)?;
     check_enabled(&site)?;
-    let live = match fresh(&site, &browser, PATH).await? {
-        Ok(live) => live,
-        Err(ask) => return Ok(browser.answer(ask)),
-    };
+    let live = fresh(&site, &browser, PATH).await?;
     let current = fields.current.unwrap_or_default();
     if !proves(&site, &browser, &live, &current).await? {
         let wrong = Wrong { current: Some("This is not your current password.".into()), new: None };
-        return show(&site, browser, &live, None, (StatusCode::FORBIDDEN, wrong)).await;
+        return Ok(show(&site, browser, &live, None, (StatusCode::FORBIDDEN, wrong)).await?);
     }
     let judged = site.app.judge_password_of(&live.user, &fields.password).await?;
     let problem = match (judged.is_good(), current == fields.password) {
@@ -110,7 +104,7 @@ async fn change(
     };
     if let Some(problem) = problem {
         let wrong = Wrong { current: None, new: Some(problem) };
-        return show(&site, browser, &live, None, (StatusCode::BAD_REQUEST, wrong)).await;
+        return Ok(show(&site, browser, &live, None, (StatusCode::BAD_REQUEST, wrong)).await?);
     }
     let letter = site.app.password_changed_letter(&live.user, &browser.device());
     let by = browser.by(Actor::User(live.user.id));

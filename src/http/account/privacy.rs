@@ -11,16 +11,17 @@ use axum::routing::{get, post};
 use serde::Deserialize;
 use time::Duration;
 
+use super::devices::changer;
 use crate::domain::audit::Actor;
 use crate::domain::user::User;
 use crate::domain::username::key_of;
 use crate::http::browser::Browser;
-use crate::http::error::{Code, Error};
-use crate::http::fields::Form;
+use crate::http::error::Error;
+use crate::http::fields::{CsrfField, Form};
 use crate::http::finish::see_other;
 use crate::http::page::{Field, Frame, Hidden, Href, KeepPage, LeavePage, Moment, Page, PrivacyPage, StepPage, Tab};
 use crate::http::site::{Running, Site};
-use crate::http::sudo::{fresh, signed_in};
+use crate::http::sudo::{Stop, fresh, signed_in};
 use crate::mail::Mail;
 use crate::mail::notice::Letter;
 
@@ -37,16 +38,9 @@ pub fn router() -> Router<Running> {
         .route("/account/goodbye", get(goodbye))
 }
 
-#[derive(Deserialize)]
-struct CsrfField {
-    csrf: String,
-}
-
-async fn page(site: Site, browser: Browser) -> Result<Response, Error> {
+async fn page(site: Site, browser: Browser) -> Result<Response, Stop> {
     // Fresh already here: what is sent from this page is not lost on the way to a sign-in.
-    if let Err(ask) = fresh(&site, &browser, PATH).await? {
-        return Ok(browser.answer(ask));
-    }
+    fresh(&site, &browser, PATH).await?;
     let page = PrivacyPage {
         shell: Arc::clone(&site.shell),
         frame: Frame::new(&site.shell, Tab::Privacy),
@@ -68,13 +62,10 @@ async fn export(
     State(running): State<Running>,
     browser: Browser,
     Form(fields): Form<CsrfField>,
-) -> Result<Response, Error> {
+) -> Result<Response, Stop> {
     let site = running.now();
     browser.check_csrf(&fields.csrf)?;
-    let live = match fresh(&site, &browser, PATH).await? {
-        Ok(live) => live,
-        Err(ask) => return Ok(browser.answer(ask)),
-    };
+    let live = fresh(&site, &browser, PATH).await?;
     let by = browser.by(Actor::User(live.user.id));
     let document = site.app.accounts.export_for(&by, &live.user).await?;
     let text = serde_json::to_string_pretty(&document).map_err(Error::internal)?;
@@ -87,11 +78,8 @@ async fn export(
     Ok(browser.answer(response))
 }
 
-async fn leave_page(site: Site, browser: Browser) -> Result<Response, Error> {
-    let live = match fresh(&site, &browser, "/account/privacy/delete").await? {
-        Ok(live) => live,
-        Err(ask) => return Ok(browser.answer(ask)),
-    };
+async fn leave_page(site: Site, browser: Browser) -> Result<Response, Stop> {
+    let live = fresh(&site, &browser, "/account/privacy/delete").await?;
     Ok(show_leave(&site, browser, &live.user, Field::default()))
 }
 
@@ -126,13 +114,10 @@ async fn leave(
     State(running): State<Running>,
     mut browser: Browser,
     Form(fields): Form<LeaveFields>,
-) -> Result<Response, Error> {
+) -> Result<Response, Stop> {
     let site = running.now();
     browser.check_csrf(&fields.csrf)?;
-    let live = match fresh(&site, &browser, "/account/privacy/delete").await? {
-        Ok(live) => live,
-        Err(ask) => return Ok(browser.answer(ask)),
-    };
+    let live = fresh(&site, &browser, "/account/privacy/delete").await?;
     let user = &live.user;
     let typed = fields.confirmation.trim();
     let names = [Some(confirmed_by(user)), user.email.as_ref().map(|address| address.email.to_string())];
@@ -208,10 +193,13 @@ async fn keep(
     Form(fields): Form<CsrfField>,
 ) -> Result<Response, Error> {
     let site = running.now();
-    browser.check_csrf(&fields.csrf)?;
-    let live = browser.visitor().await?.ok_or(Code::LoginRequired)?;
+    let live = changer(&browser, &fields.csrf).await?;
     site.app.accounts.keep(&browser.by(Actor::User(live.user.id)), &live.user).await?;
     // Who may not be here for another reason is told by the page itself.
-    let to = if signed_in(&site, &browser).await?.is_ok() { "/account?kept=1" } else { "/account" };
+    let to = match signed_in(&site, &browser).await {
+        Ok(_) => "/account?kept=1",
+        Err(Stop::Elsewhere(_)) => "/account",
+        Err(Stop::Failed(error)) => return Err(error),
+    };
     Ok(browser.answer(see_other(&site.path(to))))
 }

@@ -19,7 +19,7 @@ use crate::http::fields::{Form, Query};
 use crate::http::finish::see_other;
 use crate::http::page::{AddressRow, Field, Frame, Hidden, Href, Notice, Page, ProfilePage, Tab, UsernameForm};
 use crate::http::site::{Running, Site};
-use crate::http::sudo::signed_in;
+use crate::http::sudo::{Stop, signed_in};
 use crate::store::addresses::Held;
 use crate::store::live::Live;
 
@@ -46,13 +46,10 @@ struct Typed {
     username: Option<Field>,
 }
 
-async fn page(site: Site, browser: Browser, Query(news): Query<News>) -> Result<Response, Error> {
-    let live = match signed_in(&site, &browser).await? {
-        Ok(live) => live,
-        Err(ask) => return Ok(browser.answer(ask)),
-    };
+async fn page(site: Site, browser: Browser, Query(news): Query<News>) -> Result<Response, Stop> {
+    let live = signed_in(&site, &browser).await?;
     let notice = news.saved.map(|_| Notice::success("It is saved."));
-    show(&site, browser, &live, notice, Typed::default()).await
+    Ok(show(&site, browser, &live, notice, Typed::default()).await?)
 }
 
 async fn show(
@@ -101,13 +98,10 @@ async fn name(
     State(running): State<Running>,
     browser: Browser,
     Form(fields): Form<NameFields>,
-) -> Result<Response, Error> {
+) -> Result<Response, Stop> {
     let site = running.now();
     browser.check_csrf(&fields.csrf)?;
-    let live = match signed_in(&site, &browser).await? {
-        Ok(live) => live,
-        Err(ask) => return Ok(browser.answer(ask)),
-    };
+    let live = signed_in(&site, &browser).await?;
     match own_name(&fields.name) {
         Ok(name) => {
             let by = browser.by(Actor::User(live.user.id));
@@ -116,7 +110,7 @@ async fn name(
         }
         Err(why) => {
             let typed = Typed { name: Some(Field::new(fields.name, Some(why.to_string()))), username: None };
-            show(&site, browser, &live, None, typed).await
+            Ok(show(&site, browser, &live, None, typed).await?)
         }
     }
 }
@@ -131,19 +125,16 @@ async fn username(
     State(running): State<Running>,
     browser: Browser,
     Form(fields): Form<UsernameFields>,
-) -> Result<Response, Error> {
+) -> Result<Response, Stop> {
     let site = running.now();
     browser.check_csrf(&fields.csrf)?;
-    let live = match signed_in(&site, &browser).await? {
-        Ok(live) => live,
-        Err(ask) => return Ok(browser.answer(ask)),
-    };
+    let live = signed_in(&site, &browser).await?;
     let by = browser.by(Actor::User(live.user.id));
     match site.app.accounts.rename(&by, &live.user, &fields.username).await? {
         Renamed::Yes => Ok(browser.answer(see_other(&site.path("/account/profile?saved=username")))),
         refused => {
             let typed = Typed { name: None, username: Some(Field::new(fields.username, refused.why_not())) };
-            show(&site, browser, &live, None, typed).await
+            Ok(show(&site, browser, &live, None, typed).await?)
         }
     }
 }

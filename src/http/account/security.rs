@@ -16,7 +16,6 @@ use crate::account::ways::{WayIn, Ways, signs_in_alone};
 use crate::domain::identity::Subject;
 use crate::domain::user::User;
 use crate::http::browser::Browser;
-use crate::http::error::Error;
 use crate::http::fields::Query;
 use crate::http::login::sends_links;
 use crate::http::page::{
@@ -24,7 +23,7 @@ use crate::http::page::{
     SecurityPage, Signal, Tab, TotpRow, icon,
 };
 use crate::http::site::{Running, Site};
-use crate::http::sudo::signed_in;
+use crate::http::sudo::{Stop, signed_in};
 use crate::login::passkey::model;
 use crate::store::factors::Passkey;
 use crate::store::live::Live;
@@ -81,11 +80,8 @@ impl News {
     }
 }
 
-async fn page(site: Site, browser: Browser, Query(news): Query<News>) -> Result<Response, Error> {
-    let live = match signed_in(&site, &browser).await? {
-        Ok(live) => live,
-        Err(ask) => return Ok(browser.answer(ask)),
-    };
+async fn page(site: Site, browser: Browser, Query(news): Query<News>) -> Result<Response, Stop> {
+    let live = signed_in(&site, &browser).await?;
     let store = site.app.store();
     let user = &live.user;
     let login = &site.app.settings.login;

@@ -16,11 +16,11 @@ use crate::domain::user::User;
 use crate::http::browser::Browser;
 use crate::http::enrol::{NOT_THE_CODE, codes_page, setup, shown_seed};
 use crate::http::error::{Code, Error};
-use crate::http::fields::Form;
+use crate::http::fields::{CsrfField, Form};
 use crate::http::finish::see_other;
 use crate::http::page::{Frame, Href, Page, Tab, TotpPage, TotpSetup};
 use crate::http::site::{Running, Site};
-use crate::http::sudo::{fresh, with_factor};
+use crate::http::sudo::{Stop, fresh, with_factor};
 
 /// Where an app is set up.
 const PATH: &str = "/account/security/totp";
@@ -33,12 +33,9 @@ pub fn router() -> Router<Running> {
         .route("/account/security/recovery-codes", post(renew))
 }
 
-async fn page(site: Site, browser: Browser) -> Result<Response, Error> {
-    let live = match fresh(&site, &browser, PATH).await? {
-        Ok(live) => live,
-        Err(ask) => return Ok(browser.answer(ask)),
-    };
-    show(&site, browser, &live.user, None, StatusCode::OK).await
+async fn page(site: Site, browser: Browser) -> Result<Response, Stop> {
+    let live = fresh(&site, &browser, PATH).await?;
+    Ok(show(&site, browser, &live.user, None, StatusCode::OK).await?)
 }
 
 async fn show(
@@ -74,13 +71,10 @@ async fn confirm(
     State(running): State<Running>,
     mut browser: Browser,
     Form(fields): Form<CodeFields>,
-) -> Result<Response, Error> {
+) -> Result<Response, Stop> {
     let site = running.now();
     browser.check_csrf(&fields.csrf)?;
-    let live = match fresh(&site, &browser, PATH).await? {
-        Ok(live) => live,
-        Err(ask) => return Ok(browser.answer(ask)),
-    };
+    let live = fresh(&site, &browser, PATH).await?;
     let user = &live.user;
     let (attempt, seed) = shown_seed(&browser, user.id).ok_or(Code::LoginStale)?;
     if !site.app.settings.login.mfa.totp {
@@ -88,7 +82,9 @@ async fn confirm(
     }
     let by = browser.by(Actor::User(user.id));
     match site.app.accounts.enrol_totp(user, &seed, &fields.code.unwrap_or_default(), &by).await? {
-        Enrolled::Wrong => show(&site, browser, user, Some(NOT_THE_CODE.to_owned()), StatusCode::UNAUTHORIZED).await,
+        Enrolled::Wrong => {
+            Ok(show(&site, browser, user, Some(NOT_THE_CODE.to_owned()), StatusCode::UNAUTHORIZED).await?)
+        }
         Enrolled::Taken => Ok(browser.answer(see_other(&site.path(HOME)))),
         Enrolled::Done(codes) => {
             browser.drop_attempt(&attempt);
@@ -101,22 +97,14 @@ async fn confirm(
     }
 }
 
-#[derive(Deserialize)]
-struct CsrfField {
-    csrf: String,
-}
-
 async fn remove(
     State(running): State<Running>,
     mut browser: Browser,
     Form(fields): Form<CsrfField>,
-) -> Result<Response, Error> {
+) -> Result<Response, Stop> {
     let site = running.now();
     browser.check_csrf(&fields.csrf)?;
-    let live = match with_factor(&site, &mut browser, HOME).await? {
-        Ok(live) => live,
-        Err(ask) => return Ok(browser.answer(ask)),
-    };
+    let live = with_factor(&site, &mut browser, HOME).await?;
     if !site.app.accounts.remove_totp(&live.user, &browser.by(Actor::User(live.user.id))).await? {
         return Err(Code::NotFound.into());
     }
@@ -127,13 +115,10 @@ async fn renew(
     State(running): State<Running>,
     mut browser: Browser,
     Form(fields): Form<CsrfField>,
-) -> Result<Response, Error> {
+) -> Result<Response, Stop> {
     let site = running.now();
     browser.check_csrf(&fields.csrf)?;
-    let live = match with_factor(&site, &mut browser, HOME).await? {
-        Ok(live) => live,
-        Err(ask) => return Ok(browser.answer(ask)),
-    };
+    let live = with_factor(&site, &mut browser, HOME).await?;
     if !site.app.accounts.factors(&live.user).await?.any() {
         return Err(Code::NotFound.into());
     }

@@ -3,10 +3,9 @@
 use serde_json::json;
 use time::Duration;
 
-use super::{ada, add, of_ada, order, service, try_add};
+use super::{ada, add, of_ada, order, person, service, try_add};
 use crate::it::stage::request::{Reply, claims_of, header_of};
 use crate::it::stage::{House, Stage, set_roles};
-use crate::store::api_keys::Owner;
 
 /// A machine may read in the wiki.
 const MACHINES: &str = "[permissions.house]\nservices = { shop = [\"wiki:read\"] }";
@@ -23,7 +22,7 @@ fn refused(reply: &Reply) -> (u16, String) {
 async fn a_persons_key_gets_the_persons_token_and_it_dies_with_the_key() {
     let stage = Stage::open().await;
     let (owner, key) = of_ada(&stage, &["authorize"]).await;
-    let Owner::User(id) = owner else { unreachable!() };
+    let id = person(&owner);
 
     let reply = token(&stage, &key, "wiki").await;
 
@@ -89,7 +88,7 @@ async fn a_key_that_may_not_be_used_is_refused_in_every_process_at_once() {
     let stage = Stage::open().await;
     let twin = stage.twin().await;
     let owner = ada(&stage).await;
-    let Owner::User(id) = owner else { unreachable!() };
+    let id = person(&owner);
     let made = add(&stage, &owner, &["authorize"]).await;
     let key = made.key.reveal().to_owned();
     assert_eq!(token(&twin, &key, "wiki").await.status, 200);
@@ -129,7 +128,7 @@ async fn a_key_that_may_not_be_used_is_refused_in_every_process_at_once() {
 async fn a_key_of_a_deleted_user_or_a_service_that_is_gone_is_nothing() {
     let stage = Stage::open().await;
     let (owner, key) = of_ada(&stage, &["authorize"]).await;
-    let Owner::User(id) = owner else { unreachable!() };
+    let id = person(&owner);
     let machine = add(&stage, &service("shop"), &["authorize"]).await.key.reveal().to_owned();
     assert_eq!(token(&stage, &machine, "wiki").await.status, 200);
 
@@ -145,7 +144,7 @@ async fn a_key_of_a_deleted_user_or_a_service_that_is_gone_is_nothing() {
 async fn whoever_is_no_administrator_any_more_has_no_key_of_one() {
     let stage = Stage::open().await;
     let owner = ada(&stage).await;
-    let Owner::User(id) = owner else { unreachable!() };
+    let id = person(&owner);
     set_roles(stage.app.store(), id, &["admin"]).await;
     let key = add(&stage, &owner, &["authorize", "users:read"]).await.key.reveal().to_owned();
     assert_eq!(token(&stage, &key, "wiki").await.status, 200);

@@ -3,11 +3,10 @@
 use serde_json::json;
 use time::Duration;
 
-use super::{KeyOrder, ada, add, of_ada, order, service, try_add};
+use super::{KeyOrder, ada, add, of_ada, order, person, service, try_add};
 use crate::domain::audit::By;
 use crate::it::stage::request::{Reply, claims_of};
 use crate::it::stage::{House, Stage};
-use crate::store::api_keys::Owner;
 use crate::store::users::NewUser;
 
 const PASSWORD: &str = "Tr0mbone-under-the-bridge";
@@ -133,7 +132,7 @@ async fn where_passwords_are_off_or_not_accepted_there_is_no_exchange_of_one() {
 async fn a_key_takes_the_place_of_a_password() {
     let stage = Stage::with(ON).await;
     let owner = ada(&stage).await;
-    let Owner::User(id) = owner else { unreachable!() };
+    let id = person(&owner);
     let key = add(&stage, &owner, &["authorize:wiki"]).await.key.reveal().to_owned();
     let machine = add(&stage, &service("shop"), &["authorize"]).await.key.reveal().to_owned();
 

@@ -2,7 +2,7 @@
 
 use time::Duration;
 
-use super::{KeyOrder, KeyRefusal, ada, add, order, service, try_add};
+use super::{KeyOrder, KeyRefusal, ada, add, order, person, service, try_add};
 use crate::it::stage::{Stage, set_roles};
 use crate::store::api_keys::Owner;
 
@@ -10,7 +10,7 @@ use crate::store::api_keys::Owner;
 async fn nobody_gets_a_key_with_more_rights_than_they_have() {
     let stage = Stage::open().await;
     let owner = ada(&stage).await;
-    let Owner::User(id) = owner else { unreachable!() };
+    let id = person(&owner);
     let overreach = async |owner: &Owner, word: &str| {
         matches!(try_add(&stage, order(owner, &["authorize", word])).await, Err(KeyRefusal::Overreach(_)))
     };
@@ -77,7 +77,7 @@ async fn an_owner_has_fifty_keys_and_no_more() {
 async fn nobody_who_is_locked_or_gone_gets_a_key() {
     let stage = Stage::open().await;
     let owner = ada(&stage).await;
-    let Owner::User(id) = owner else { unreachable!() };
+    let id = person(&owner);
     let nobody = Owner::User(crate::domain::id::UserId::new());
 
     stage.lock(id, true).await;

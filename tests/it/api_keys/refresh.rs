@@ -3,7 +3,7 @@
 use serde_json::json;
 use time::Duration;
 
-use super::{KeyOrder, MadeKey, ada, order, service, try_add};
+use super::{KeyOrder, MadeKey, ada, order, person, service, try_add};
 use crate::it::stage::request::Reply;
 use crate::it::stage::{House, Stage};
 use crate::store::api_keys::Owner;
@@ -80,7 +80,7 @@ async fn a_secret_lives_until_its_time_and_dies_with_the_key() {
 async fn what_is_not_the_secret_of_this_key_is_refused_and_nothing_happens() {
     let stage = Stage::open().await;
     let owner = ada(&stage).await;
-    let Owner::User(user) = owner else { unreachable!() };
+    let user = person(&owner);
     let (id, key, secret) = short(&stage, &owner).await;
     let (other, _, other_secret) = short(&stage, &service("shop")).await;
 
@@ -165,7 +165,7 @@ async fn of_many_who_refresh_at_once_in_two_processes_one_has_the_key() {
 async fn a_key_says_what_it_is() {
     let stage = Stage::open().await;
     let owner = ada(&stage).await;
-    let Owner::User(user) = owner else { unreachable!() };
+    let user = person(&owner);
     let (id, key, _) = short(&stage, &owner).await;
 
     let reply = stage.get("/api/v1/keys/self").bearer(&key).await;
