@@ -30,6 +30,8 @@ pub struct Tools {
     pub issuer: url::Url,
     /// Whether this server may run things that are only for development.
     pub is_dev: bool,
+    /// Whether it may run programs.
+    pub may_run_programs: bool,
 }
 
 /// The opened plug-ins of one family, in file order.

@@ -72,13 +72,15 @@ pub struct World {
     pub clock: Arc<dyn Clock>,
     /// The way out.
     pub net: Net,
+    /// Whether the permission providers of the file may run programs.
+    pub may_run_programs: bool,
 }
 
 /// Reads and opens everything; all mistakes of all files come in one report.
 pub fn load(inputs: Vec<Input>, env: &config::World<'_>, world: &World) -> Result<Loaded, Box<Report>> {
     let parsed = config::parse(inputs, env);
     let mut report = parsed.report.clone();
-    match Plugged::open(&parsed.settings, world.clock.clone(), world.net.clone()) {
+    match Plugged::open(&parsed.settings, world) {
         Ok(plugged) if report.mistakes().is_empty() => {
             Ok(Loaded { settings: parsed.settings.clone(), plugged, report, parsed })
         }

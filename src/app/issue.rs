@@ -61,7 +61,13 @@ impl App {
         if let Some(why) = refusal(service, claimant, now) {
             return Err(Refusal::Denied(why.into()));
         }
-        let question = Question { service, who: claimant.who, provider: claimant.method, ip };
+        let question = Question {
+            service,
+            who: claimant.who,
+            provider: claimant.method,
+            ip,
+            is_multi_factor: proof::is_multi_factor(claimant.amr),
+        };
         let granted = match self.chain.decide(&question).await {
             Err(ChainError::Denied { message, .. }) => return Err(Refusal::Denied(message)),
             other => other?,

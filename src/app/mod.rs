@@ -150,8 +150,14 @@ impl Plugged {
     }
 
     /// Opens all sections of all families; every mistake is collected.
-    pub fn open(settings: &Settings, clock: Arc<dyn Clock>, net: Net) -> Result<Self, Vec<Mistake>> {
-        let tools = Tools { clock, net, issuer: settings.server.issuer.clone(), is_dev: settings.server.is_dev };
+    pub fn open(settings: &Settings, world: &boot::World) -> Result<Self, Vec<Mistake>> {
+        let tools = Tools {
+            clock: world.clock.clone(),
+            net: world.net.clone(),
+            issuer: settings.server.issuer.clone(),
+            is_dev: settings.server.is_dev,
+            may_run_programs: world.may_run_programs,
+        };
         let providers = Registry::open(&settings.providers, provider::KINDS, &tools);
         let permissions = Registry::open(&settings.permissions, permission::KINDS, &tools);
         let extensions = Registry::open(&settings.extensions, extension::KINDS, &tools);

@@ -64,8 +64,11 @@ pub async fn run(command: Command, desk: &mut Desk) -> Result<(), Failure> {
 }
 
 async fn test(app: &App, service: &Service, user: &User, method: &str) -> Result<Tested, Failure> {
-    let (steps, granted) =
-        patiently("asking", app.chain.trace(&Question { service, who: user.into(), provider: method, ip: None })).await;
+    let (steps, granted) = patiently(
+        "asking",
+        app.chain.trace(&Question { service, who: user.into(), provider: method, ip: None, is_multi_factor: false }),
+    )
+    .await;
     let outcome = if !service.enabled {
         Err("the service is not enabled".to_owned())
     } else if user.is_locked() {

@@ -61,7 +61,7 @@ impl Source {
 
 /// The real world.
 pub fn world() -> World {
-    World { clock: Arc::new(SystemClock), net: Net::real() }
+    World { clock: Arc::new(SystemClock), net: Net::real(), may_run_programs: false }
 }
 
 /// What files may take from the environment.

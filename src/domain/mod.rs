@@ -1,5 +1,6 @@
 //! Plain types and pure rules: no async, no web framework, no database.
 
+pub mod access;
 pub mod api_key;
 pub mod audit;
 pub mod claims;

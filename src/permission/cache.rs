@@ -69,19 +69,20 @@ impl Memory {
 
     /// The key of a question to a provider.
     pub fn key(&self, id: &str, policy: &ProviderPolicy, ask: &Ask<'_>) -> Key {
-        let Ask { service, who, provider, ip, previous } = ask;
+        let Ask { service, who, provider, ip, is_multi_factor, previous } = ask;
         let (subject, version, username) = match who {
             Who::Person(user) => (Subject::Person(user.id), user.version, user.username.as_deref()),
             Who::Machine(id) => (Subject::Machine((*id).to_owned()), 0, None),
         };
         let ip = ip.filter(|_| policy.vary.contains(&Vary::Ip));
+        let mfa = policy.vary.contains(&Vary::Mfa).then_some(is_multi_factor);
         Key {
             provider: id.to_owned(),
             config_hash: policy.config_hash,
             who: subject,
             version,
             service: service.id.clone(),
-            sent: self.hasher.hash_one((provider, ip, &service.audience, username, previous)),
+            sent: self.hasher.hash_one((provider, ip, mfa, &service.audience, username, previous)),
         }
     }
 

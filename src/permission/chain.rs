@@ -30,6 +30,8 @@ pub struct Question<'a> {
     pub provider: &'a str,
     /// The client's address.
     pub ip: Option<IpAddr>,
+    /// Whether more than one factor was proven.
+    pub is_multi_factor: bool,
 }
 
 /// What the user may do, final.
@@ -249,8 +251,8 @@ impl<'a> Run<'a> {
     }
 
     fn ask(&self) -> Ask<'_> {
-        let Question { service, who, provider, ip } = *self.question;
-        Ask { service, who, provider, ip, previous: self.merged.permissions() }
+        let Question { service, who, provider, ip, is_multi_factor } = *self.question;
+        Ask { service, who, provider, ip, is_multi_factor, previous: self.merged.permissions() }
     }
 
     fn left(&self) -> Duration {

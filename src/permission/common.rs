@@ -38,6 +38,9 @@ macro_rules! section {
             /// Context that is sent and belongs to the cache key.
             #[serde(default)]
             pub vary: Vec<crate::permission::Vary>,
+            /// Whether it only runs beside the others: it is asked and compared, and its answer is not used.
+            #[serde(default)]
+            pub observe: bool,
         }
 
         impl $name {
@@ -51,6 +54,7 @@ macro_rules! section {
                     stale_max_age: self.stale_max_age,
                     breaker: self.breaker,
                     vary: &self.vary,
+                    observe: self.observe,
                 }
             }
         }
@@ -84,6 +88,7 @@ pub struct Common<'a> {
     pub stale_max_age: Option<Span>,
     pub breaker: Breaker,
     pub vary: &'a [Vary],
+    pub observe: bool,
 }
 
 impl Common<'_> {
@@ -110,6 +115,7 @@ impl Common<'_> {
             breaker_open_for: open_for.0,
             vary: self.vary.to_vec(),
             config_hash,
+            observe: self.observe,
         })
     }
 }

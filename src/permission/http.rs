@@ -6,18 +6,16 @@ use std::time::Duration;
 use async_trait::async_trait;
 use axum::http::header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
-use serde::Serialize;
-use time::format_description::well_known::Rfc3339;
 use tokio::time::Instant;
 use url::Url;
 use uuid::Uuid;
 
 use super::common::{NOT_A_USABLE_SECRET, NOT_CALLABLE, config_hash, section};
-use super::{Ask, PermissionError, PermissionProvider, ProviderPolicy, Vary, Who, answer};
+use super::question::question;
+use super::{Ask, PermissionError, PermissionProvider, ProviderPolicy, answer};
 use crate::clock::Clock;
 use crate::config::{Mistake, Secret, Section, Size};
-use crate::domain::permission::{Decision, Permissions, Verdict};
-use crate::domain::user::User;
+use crate::domain::permission::{Decision, Verdict};
 use crate::net::signing::{Signer, check_url};
 use crate::net::{HttpAnswer, HttpRequest, Limits, Net, NetError};
 use crate::plugin::{Kind, Tools};
@@ -164,7 +162,7 @@ impl Http {
 impl PermissionProvider for Http {
     async fn permissions(&self, ask: &Ask<'_>) -> Result<Decision, PermissionError> {
         let id = Uuid::now_v7().simple().to_string();
-        let body = question(&id, ask, &self.policy.vary);
+        let body = question(&id, ask, &self.policy.vary, None);
         self.read(&self.send(&id, &body).await?)
     }
 
@@ -199,91 +197,4 @@ fn max_age(headers: &HeaderMap) -> Option<u64> {
             }
         })
         .min()
-}
-
-#[derive(Serialize)]
-struct Wire<'a> {
-    version: u8,
-    id: &'a str,
-    reason: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    user: Option<WireUser<'a>>,
-    /// A service that acts for itself; then there is no user.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    machine: Option<WireMachine<'a>>,
-    service: WireService<'a>,
-    context: WireContext<'a>,
-    previous: WirePrevious<'a>,
-}
-
-#[derive(Serialize)]
-struct WireUser<'a> {
-    id: String,
-    email: Option<&'a str>,
-    email_verified: bool,
-    username: Option<&'a str>,
-    roles: &'a [String],
-    groups: &'a [String],
-    provider: &'a str,
-    created_at: String,
-}
-
-#[derive(Serialize)]
-struct WireMachine<'a> {
-    service: &'a str,
-}
-
-#[derive(Serialize)]
-struct WireService<'a> {
-    id: &'a str,
-    audience: &'a [String],
-}
-
-#[derive(Serialize)]
-struct WireContext<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ip: Option<std::net::IpAddr>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    provider: Option<&'a str>,
-}
-
-#[derive(Serialize)]
-struct WirePrevious<'a> {
-    permissions: &'a Permissions,
-}
-
-/// The question as JSON.
-fn question(id: &str, ask: &Ask<'_>, vary: &[Vary]) -> Vec<u8> {
-    let Ask { service, who, provider, ip, previous } = *ask;
-    let (user, machine) = match who {
-        Who::Person(user) => (Some(wire_user(user, provider)), None),
-        Who::Machine(id) => (None, Some(WireMachine { service: id })),
-    };
-    let wire = Wire {
-        version: 1,
-        id,
-        reason: "authorize",
-        user,
-        machine,
-        service: WireService { id: &service.id, audience: &service.audience },
-        context: WireContext {
-            ip: ip.filter(|_| vary.contains(&Vary::Ip)),
-            provider: vary.contains(&Vary::Provider).then_some(provider),
-        },
-        previous: WirePrevious { permissions: previous },
-    };
-    serde_json::to_vec(&wire).expect("strings, lists and maps of strings are JSON")
-}
-
-fn wire_user<'a>(user: &'a User, provider: &'a str) -> WireUser<'a> {
-    WireUser {
-        id: user.id.to_string(),
-        email: user.email.as_ref().map(|address| address.email.as_str()),
-        email_verified: user.email.as_ref().is_some_and(|address| address.verified),
-        username: user.username.as_deref(),
-        roles: &user.roles,
-        groups: &user.groups,
-        provider,
-        created_at: user.created_at.format(&Rfc3339).unwrap_or_default(),
-    }
 }

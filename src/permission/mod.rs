@@ -6,10 +6,12 @@ pub mod chain;
 pub mod common;
 pub mod guard;
 pub mod http;
+pub mod question;
 pub mod r#static;
 
 use async_trait::async_trait;
 
+use crate::domain::access::{Access, Wish};
 use crate::domain::permission::{Decision, Permissions};
 use crate::domain::service::Service;
 use crate::domain::user::User;
@@ -54,6 +56,8 @@ pub struct Ask<'a> {
     pub provider: &'a str,
     /// The client's address, for providers that ask for it.
     pub ip: Option<std::net::IpAddr>,
+    /// Whether more than one factor was proven, for providers that ask for it.
+    pub is_multi_factor: bool,
     /// The merged answer of the providers earlier in the chain.
     pub previous: &'a Permissions,
 }
@@ -69,6 +73,34 @@ pub trait PermissionProvider: Send + Sync {
     fn is_instant(&self) -> bool {
         false
     }
+    /// What it says about one deed on one item. `None`: it knows no items, and what it grants by name decides
+    /// ([`crate::domain::access::by_name`]).
+    fn access(&self, _ask: &Ask<'_>, _wish: &Wish) -> Option<Access> {
+        None
+    }
+    /// Whether `value` is within the limit `name`. `None`: the number in `limits` of its answer decides, as the most that is allowed.
+    fn within(&self, _ask: &Ask<'_>, _name: &str, _value: f64) -> Option<Access> {
+        None
+    }
+    /// Which of its rules speak about them, for people who ask why; empty where only its answer is known.
+    fn rules(&self, _ask: &Ask<'_>) -> Vec<Rule> {
+        Vec::new()
+    }
+}
+
+/// One rule of a provider that speaks about somebody.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Rule {
+    /// What it is about: a permission, or a pattern of permissions.
+    pub permission: String,
+    /// Whether it grants or denies.
+    pub granted: bool,
+    /// What it is called: `role staff`, `user ada@example.com`, the id of a policy.
+    pub name: String,
+    /// The role it needs, if it needs one.
+    pub role: Option<String>,
+    /// Where it is written: `policies/wiki.json:12`.
+    pub at: Option<String>,
 }
 
 /// How the chain treats a permission provider.
@@ -92,6 +124,8 @@ pub struct ProviderPolicy {
     pub vary: Vec<Vary>,
     /// Changes whenever the section changes.
     pub config_hash: u64,
+    /// Whether it only runs beside the others: it is asked and compared, and its answer is not used.
+    pub observe: bool,
 }
 
 /// What a failing permission provider means. There is no "allow".
@@ -112,6 +146,8 @@ pub enum OnError {
 #[serde(rename_all = "lowercase")]
 pub enum Vary {
     Ip,
+    /// Whether more than one factor was proven.
+    Mfa,
     Provider,
 }
 

@@ -33,7 +33,7 @@ const SESSIONS_FROM: u64 = 0x0190_0000_0000;
 async fn fill() {
     let (file, users, tokens) = (variable("BENCH_CONFIG"), number("BENCH_USERS"), number("BENCH_TOKENS"));
     let file = Path::new(&file);
-    let world = World { clock: Arc::new(SystemClock), net: Net::real() };
+    let world = World { clock: Arc::new(SystemClock), net: Net::real(), may_run_programs: true };
     let loaded = boot::load(vec![Input::file(file)], &config::World::none(), &world);
     let loaded = loaded.unwrap_or_else(|report| panic!("{}", report.render(Format::Human(false))));
     let app = boot::open(loaded, world).await.unwrap().app;
@@ -65,7 +65,7 @@ async fn fill() {
 #[ignore = "part of the benchmark"]
 async fn scale() {
     let (file, users) = (variable("BENCH_CONFIG"), number("BENCH_USERS"));
-    let world = World { clock: Arc::new(SystemClock), net: Net::real() };
+    let world = World { clock: Arc::new(SystemClock), net: Net::real(), may_run_programs: true };
     let loaded = boot::load(vec![Input::file(Path::new(&file))], &config::World::none(), &world);
     let app = boot::open(loaded.unwrap_or_else(|_| panic!("{file} has mistakes")), world).await.unwrap().app;
     let store = app.store();
@@ -171,7 +171,7 @@ async fn import() {
 
     let (file, users) = (variable("BENCH_CONFIG"), number("BENCH_USERS"));
     let file = Path::new(&file);
-    let world = World { clock: Arc::new(SystemClock), net: Net::real() };
+    let world = World { clock: Arc::new(SystemClock), net: Net::real(), may_run_programs: true };
     let loaded = boot::load(vec![Input::file(file)], &config::World::none(), &world);
     let loaded = loaded.unwrap_or_else(|report| panic!("{}", report.render(Format::Human(false))));
     let app = boot::open(loaded, world).await.unwrap().app;

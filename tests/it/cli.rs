@@ -91,7 +91,7 @@ impl Stage {
     }
 
     fn world(&self) -> World {
-        World { clock: self.clock.clone(), net: Net::new(self.internet.clone()) }
+        World { clock: self.clock.clone(), net: Net::new(self.internet.clone()), may_run_programs: true }
     }
 
     /// What the server would be, on the same database.

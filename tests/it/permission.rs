@@ -68,7 +68,7 @@ pub fn service(id: &str, permissions: &[&str]) -> Service {
 }
 
 pub fn question<'a>(service: &'a Service, user: &'a User) -> Question<'a> {
-    Question { service, who: user.into(), provider: "github", ip: None }
+    Question { service, who: user.into(), provider: "github", ip: None, is_multi_factor: false }
 }
 
 pub fn policy() -> ProviderPolicy {
@@ -82,6 +82,7 @@ pub fn policy() -> ProviderPolicy {
         breaker_open_for: Duration::seconds(10),
         vary: Vec::new(),
         config_hash: 1,
+        observe: false,
     }
 }
 
@@ -157,7 +158,13 @@ pub fn chain(clock: &Arc<ManualClock>, state: &Arc<ChainState>, providers: &[Arc
 
 /// What a plug-in may use: this clock, the real way out.
 pub fn tools(clock: Arc<dyn crate::clock::Clock>) -> Tools {
-    Tools { clock, net: Net::real(), issuer: "http://localhost:8383".parse().unwrap(), is_dev: true }
+    Tools {
+        clock,
+        net: Net::real(),
+        issuer: "http://localhost:8383".parse().unwrap(),
+        is_dev: true,
+        may_run_programs: true,
+    }
 }
 
 /// The provider of a section, named `a`, opened as the file's sections are.

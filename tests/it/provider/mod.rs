@@ -39,6 +39,7 @@ impl Play {
             net: internet.net(),
             issuer: "https://auth.test/".parse().unwrap(),
             is_dev: false,
+            may_run_programs: false,
         };
         Self { clock, internet, upstream, tools }
     }

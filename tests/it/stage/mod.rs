@@ -97,7 +97,7 @@ impl Stage {
         let (clock, internet) = (Arc::new(ManualClock::new()), Internet::default());
         let upstream = Upstream::open(&internet, SSO, clock.now().unix_timestamp());
         let place = Place::new(clock.clone()).await;
-        let world = World { clock: clock.clone(), net: internet.net() };
+        let world = World { clock: clock.clone(), net: internet.net(), may_run_programs: true };
         let house = House::open(text, &place, world).await;
         Self { house, clock, internet, upstream, text: text.to_owned(), place }
     }
