@@ -19,6 +19,9 @@ use super::{Callback, Handshake, ProviderError, line};
 use discovery::Metadata;
 pub use id_token::Alg;
 
+/// How long ago a sign-in may be that the upstream was told to ask for.
+const JUST_NOW: Duration = Duration::minutes(5);
+
 /// When user info is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -120,6 +123,9 @@ impl Party {
         let tokens = code::exchange(&self.common, &metadata.token, auth, handshake, &callback.code).await?;
         let id_token = tokens.id.as_deref().ok_or_else(|| untrusted("there is no ID token"))?;
         let token = self.verified(&metadata, id_token, &handshake.nonce, &tokens.access).await?;
+        if handshake.again && self.is_from_before(&token) {
+            return Err(ProviderError::Refused("It did not ask again who you are. Sign out there first.".into()));
+        }
         let userinfo = match &metadata.userinfo {
             Some(url) if self.wants_userinfo(&token) => {
                 let answer = line::get(&self.common.out, url, Some(&tokens.access)).await?;
@@ -184,6 +190,12 @@ impl Party {
             Some(newer) => check.verify(&read, &newer).map_err(Into::into),
             None => Err(id_token::Flaw::UnknownKey.into()),
         }
+    }
+
+    /// Whether the token itself says that the person proved nothing just now; one without `auth_time` does not say.
+    fn is_from_before(&self, token: &Value) -> bool {
+        let earliest = self.common.clock.now() - JUST_NOW - self.ways.skew;
+        token["auth_time"].as_i64().is_some_and(|at| at < earliest.unix_timestamp())
     }
 
     async fn metadata(&self) -> Result<Arc<Metadata>, ProviderError> {

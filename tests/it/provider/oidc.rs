@@ -9,6 +9,7 @@ use super::super::stage::upstream::Key;
 use super::{HOST, OIDC, Play, callback, email, handshake, query, refusal, sign_in};
 use crate::domain::linking::LinkPolicy;
 use crate::net::{Answer, HttpRequest, Limits, Net, NetError, Transport};
+use crate::provider::Handshake;
 
 #[tokio::test]
 async fn the_browser_is_sent_with_state_nonce_and_an_s256_challenge() {
@@ -128,6 +129,23 @@ async fn a_token_is_fresh_for_ten_minutes() {
 
         assert_eq!(sign_in(&*provider).await.is_ok(), is_fine, "{age}");
     }
+}
+
+#[tokio::test]
+async fn an_upstream_that_was_told_to_ask_again_and_says_it_did_not_is_refused() {
+    let just_now = 5 * 60 + 60;
+    for (again, age, is_fine) in [(true, just_now, true), (true, just_now + 1, false), (false, just_now + 1, true)] {
+        let play = Play::new();
+        let now = crate::clock::Clock::now(&*play.clock).unix_timestamp();
+        play.upstream.script().claims["auth_time"] = (now - age).into();
+
+        let who = play.oidc("").identify(&Handshake { again, ..handshake() }, &callback(None)).await;
+
+        assert_eq!(who.is_ok(), is_fine, "{again} {age}: {who:?}");
+    }
+    let silent = Play::new();
+    let who = silent.oidc("").identify(&Handshake { again: true, ..handshake() }, &callback(None)).await;
+    assert!(who.is_ok(), "it does not say when: {who:?}");
 }
 
 #[tokio::test]
@@ -407,7 +425,7 @@ fn an_upstream_on_loopback_has_to_be_asked_for_except_in_dev_mode() {
 #[tokio::test]
 async fn a_code_verifier_of_a_wrong_length_is_noticed() {
     for (length, is_fine) in [(42, false), (43, true), (128, true), (129, false)] {
-        let bad = crate::provider::Handshake { verifier: "v".repeat(length), ..handshake() };
+        let bad = Handshake { verifier: "v".repeat(length), ..handshake() };
 
         assert_eq!(Play::new().oidc("").authorize_url(&bad).await.is_ok(), is_fine, "{length}");
     }
