@@ -1,13 +1,16 @@
 //! The keys that every kind of permission provider takes.
 
 use std::fmt::Debug;
+use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::{self, Read as _};
+use std::path::Path;
 
 use serde::Deserialize;
 use time::Duration;
 
 use super::{OnError, ProviderPolicy, Vary};
-use crate::config::{Mistake, Secret, Section, Span};
+use crate::config::{Mistake, Secret, Section, Size, Span};
 
 /// A section's struct with the common keys beside its own; serde cannot flatten and refuse unknown keys at once.
 macro_rules! section {
@@ -130,6 +133,45 @@ pub const NOT_A_USER: &str = "CS-C121";
 pub const NOT_CALLABLE: &str = "CS-C122";
 /// A value that cannot stand in a header, or cannot sign.
 pub const NOT_A_USABLE_SECRET: &str = "CS-C123";
+
+/// A kind that this program was built without.
+#[cfg(any(test, not(all(feature = "wasm", feature = "cedar"))))]
+pub const NOT_BUILT: &str = "CS-C140";
+/// A file that cannot be read, or is too large.
+pub const NOT_READABLE: &str = "CS-C141";
+/// A module that is not the one that is pinned.
+pub const OTHER_BYTES: &str = "CS-C142";
+/// A module that cannot be used.
+pub const NOT_A_MODULE: &str = "CS-C143";
+/// A module that wants the network.
+pub const NO_NETWORK: &str = "CS-C144";
+
+/// The mistake of a section whose kind this program was built without.
+#[cfg(any(test, not(all(feature = "wasm", feature = "cedar"))))]
+pub fn not_built(section: &Section, what: &str, feature: &str) -> Vec<Mistake> {
+    let message = format!("this program was built without {what}");
+    let mut mistake = section.mistake_at("kind", NOT_BUILT, message);
+    mistake.help = Some(format!("build it with `--features {feature}`"));
+    vec![mistake]
+}
+
+/// The bytes of a file, if it has no more than `most`. The error says what is wrong with it: "does not exist".
+pub fn read_file(path: &Path, most: u64) -> Result<Vec<u8>, String> {
+    let why = |error: io::Error| match error.kind() {
+        io::ErrorKind::NotFound => "does not exist".to_owned(),
+        _ => format!("cannot be read: {error}"),
+    };
+    let about = std::fs::metadata(path).map_err(why)?;
+    if !about.is_file() {
+        return Err("is not a file".into());
+    }
+    let mut bytes = Vec::new();
+    File::open(path).and_then(|file| file.take(most + 1).read_to_end(&mut bytes)).map_err(why)?;
+    if bytes.len() as u64 > most {
+        return Err(format!("is larger than {}", Size(most)));
+    }
+    Ok(bytes)
+}
 
 /// Changes whenever the section or one of its secrets changes.
 pub fn config_hash(kind: &str, config: &impl Debug, secrets: &[&Secret]) -> u64 {

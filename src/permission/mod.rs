@@ -8,6 +8,9 @@ pub mod guard;
 pub mod http;
 pub mod question;
 pub mod r#static;
+pub mod wasm;
+#[cfg(any(feature = "wasm", feature = "cedar"))]
+pub mod workers;
 
 use async_trait::async_trait;
 
@@ -18,7 +21,7 @@ use crate::domain::user::User;
 use crate::plugin::Kind;
 
 /// Every kind of permission provider.
-pub const KINDS: &[Kind<dyn PermissionProvider>] = &[http::KIND, r#static::KIND];
+pub const KINDS: &[Kind<dyn PermissionProvider>] = &[http::KIND, r#static::KIND, wasm::KIND];
 
 /// Who is asked about.
 #[derive(Debug, Clone, Copy)]

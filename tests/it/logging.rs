@@ -40,7 +40,8 @@ impl MakeWriter<'_> for Paper {
     }
 }
 
-fn logged(log_format: LogFormat, is_terminal: bool, what: impl FnOnce()) -> String {
+/// What is logged meanwhile, on this thread.
+pub fn logged(log_format: LogFormat, is_terminal: bool, what: impl FnOnce()) -> String {
     let log_exclude = vec!["user.id".to_owned()];
     let observability = Observability { log_format, log_level: "trace".into(), log_exclude };
     let paper = Paper::default();

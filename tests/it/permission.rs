@@ -5,6 +5,8 @@ mod chain;
 mod http;
 mod memory;
 mod r#static;
+#[cfg(feature = "wasm")]
+mod wasm;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -18,7 +20,9 @@ use crate::domain::id::UserId;
 use crate::domain::permission::{Decision, Merge, Verdict};
 use crate::domain::service::{Algorithm, Delivery, PermissionsFormat, Service, TokenFormat};
 use crate::domain::user::{Address, User};
+use crate::it::stage::Stage;
 use crate::it::stage::clock::ManualClock;
+use crate::it::stage::request::claims_of;
 use crate::net::Net;
 use crate::permission::chain::{Chain, ChainState, Granted, Question};
 use crate::permission::{Ask, KINDS, OnError, PermissionError, PermissionProvider, ProviderPolicy};
@@ -185,9 +189,27 @@ pub fn stage() -> (Arc<ManualClock>, Arc<ChainState>) {
     (Arc::new(ManualClock::new()), Arc::default())
 }
 
+/// The permissions that the token of the service carries.
+pub async fn in_token(stage: &Stage, login: &str, service: &str) -> Vec<String> {
+    let reply = stage.get(&format!("/auth/authorize?service={service}")).bearer(login).await;
+    assert_eq!(reply.status, 200, "{}", reply.body);
+    let claims = claims_of(reply.json()["token"].as_str().unwrap());
+    claims["permissions"].as_array().unwrap().iter().map(|name| name.as_str().unwrap().to_owned()).collect()
+}
+
 /// What is granted.
 pub fn names(granted: &Granted) -> Vec<&str> {
     granted.permissions.iter().filter(|(_, granted)| **granted).map(|(name, _)| name.as_str()).collect()
+}
+
+#[test]
+fn a_kind_that_was_not_built_says_how_to_build_it() {
+    let section = Section::for_test("a", "kind = \"cedar\"");
+
+    let found = crate::permission::common::not_built(&section, "Cedar", "cedar");
+
+    assert_eq!((found[0].code, found[0].message.as_str()), ("CS-C140", "this program was built without Cedar"));
+    assert_eq!(found[0].help.as_deref(), Some("build it with `--features cedar`"));
 }
 
 pub fn deny(message: &str) -> Decision {
