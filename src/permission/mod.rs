@@ -4,9 +4,11 @@ pub mod answer;
 pub mod cache;
 pub mod chain;
 pub mod common;
+pub mod exec;
 pub mod guard;
 pub mod http;
 pub mod question;
+pub mod sql;
 pub mod r#static;
 
 use async_trait::async_trait;
@@ -18,7 +20,7 @@ use crate::domain::user::User;
 use crate::plugin::Kind;
 
 /// Every kind of permission provider.
-pub const KINDS: &[Kind<dyn PermissionProvider>] = &[http::KIND, r#static::KIND];
+pub const KINDS: &[Kind<dyn PermissionProvider>] = &[exec::KIND, http::KIND, sql::KIND, r#static::KIND];
 
 /// Who is asked about.
 #[derive(Debug, Clone, Copy)]
