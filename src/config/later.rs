@@ -4,7 +4,7 @@
 pub const SECTIONS: &[&str] = &["i18n"];
 
 /// Kinds that come later.
-pub const KINDS: &[&str] = &["microsoft", "gitlab", "apple", "discord", "ldap", "policy", "cedar", "sql", "exec"];
+pub const KINDS: &[&str] = &["microsoft", "gitlab", "apple", "discord", "ldap"];
 
 /// Keys that come later, by section; `*` stands for any id.
 const KEYS: &[(&str, &[&str])] = &[

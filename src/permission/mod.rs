@@ -4,9 +4,11 @@ pub mod answer;
 pub mod cache;
 pub mod chain;
 pub mod common;
+pub mod exec;
 pub mod guard;
 pub mod http;
 pub mod question;
+pub mod sql;
 pub mod r#static;
 pub mod wasm;
 #[cfg(any(feature = "wasm", feature = "cedar"))]
@@ -21,7 +23,7 @@ use crate::domain::user::User;
 use crate::plugin::Kind;
 
 /// Every kind of permission provider.
-pub const KINDS: &[Kind<dyn PermissionProvider>] = &[http::KIND, r#static::KIND, wasm::KIND];
+pub const KINDS: &[Kind<dyn PermissionProvider>] = &[exec::KIND, http::KIND, sql::KIND, r#static::KIND, wasm::KIND];
 
 /// Who is asked about.
 #[derive(Debug, Clone, Copy)]

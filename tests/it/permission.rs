@@ -2,8 +2,10 @@
 
 mod answer;
 mod chain;
+mod exec;
 mod http;
 mod memory;
+mod sql;
 mod r#static;
 #[cfg(feature = "wasm")]
 mod wasm;

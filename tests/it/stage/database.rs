@@ -140,8 +140,9 @@ impl Empty {
     }
 }
 
+/// The server of PostgreSQL that the tests run on, if they do.
 #[expect(clippy::disallowed_methods, reason = "the one thing a test takes from the environment")]
-fn server() -> Option<Url> {
+pub fn server() -> Option<Url> {
     std::env::var(VARIABLE).ok().filter(|url| !url.is_empty()).map(|url| url.parse().unwrap())
 }
 
