@@ -27,6 +27,8 @@ const SWEEP: Duration = Duration::from_mins(5);
 const CHAIN: Duration = Duration::from_secs(1);
 /// How often it is looked who is shut out, and errors that were shown are written.
 const WATCH: Duration = Duration::from_secs(2);
+/// How often it is looked which answers of permission providers are to be forgotten.
+const INVALIDATE: Duration = Duration::from_secs(1);
 /// How often it is looked whether days of the audit trail, or addresses, are past their time.
 const FORGET: Duration = Duration::from_hours(1);
 
@@ -34,6 +36,9 @@ const FORGET: Duration = Duration::from_hours(1);
 pub fn start(running: &Running) {
     every(CHAIN, running, async |app: App| chain(&app).await.unwrap_or_else(|error| log(&error)));
     every(WATCH, running, async |app: App| watch(&app).await.unwrap_or_else(|error| log(&error)));
+    every(INVALIDATE, running, async |app: App| {
+        app.carry_out_invalidations().await.unwrap_or_else(|error| log(&error));
+    });
     every(FORGET, running, async |app: App| forget(&app).await.unwrap_or_else(|error| log(&error)));
     every(TOUCH, running, async |app: App| app.store().write_touched().await.unwrap_or_else(|error| log(&error)));
     every(KEYS, running, async |app: App| rotate(&app).await.unwrap_or_else(|error| log(&error)));

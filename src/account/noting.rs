@@ -7,7 +7,7 @@ use crate::domain::audit::{By, Event, What};
 use crate::domain::id::{SessionId, UserId};
 use crate::domain::user::User;
 use crate::extension::EventKind;
-use crate::store::sessions;
+use crate::store::{Tx, sessions};
 
 impl Accounts {
     /// Writes down a deed that needs no other change.
@@ -15,6 +15,11 @@ impl Accounts {
         let db = self.store.begin().await?;
         self.record(&db, by, what).await?;
         self.commit(db).await
+    }
+
+    /// The same, in the transaction of the deed.
+    pub async fn note_in(&self, db: &Tx, by: &By, what: What) -> Result<(), AccountError> {
+        Ok(self.record(db, by, what).await?)
     }
 
     /// Writes down that somebody did not come in, and for what sort of reason: for those who run the server, not for whom it

@@ -1,17 +1,24 @@
 //! Who asks for a service token, and what they bring: a session, an API key, or a proof made just now.
 
+use std::net::IpAddr;
+
 use time::OffsetDateTime;
 
 use super::{Holding, Keyed};
 use crate::domain::claims::Sub;
 use crate::domain::id::SessionId;
-use crate::domain::proof::{Amr, Proof};
+use crate::domain::proof::{self, Amr, Proof};
+use crate::domain::service::Service;
 use crate::domain::user::User;
 use crate::permission::Who;
+use crate::permission::chain::Question;
 use crate::store::live::Live;
 
 /// How an API key stands in `allowed_providers`.
 pub const API_KEY: &str = "api-key";
+
+/// How somebody stands in questions to permission providers for whom a service asks: it has seen their token, and we have not.
+pub const VOUCHED: &str = "service";
 
 /// Who asks for a service token.
 #[derive(Debug, Clone, Copy)]
@@ -55,6 +62,22 @@ impl<'a> Claimant<'a> {
     pub fn of_proof(user: &'a User, proof: &'a Proof, now: OffsetDateTime) -> Self {
         let who = Who::Person(user);
         Self { who, method: &proof.method, amr: &proof.amr, session: None, auth_time: Some(now), ends: None }
+    }
+
+    /// Somebody for whom a service vouches: how they signed in, and how long ago, was asked when they got its token.
+    pub fn vouched(who: Who<'a>) -> Self {
+        Self { who, method: VOUCHED, amr: &[], session: None, auth_time: None, ends: None }
+    }
+
+    /// Whether a service vouches for them.
+    pub fn is_vouched(&self) -> bool {
+        self.method == VOUCHED
+    }
+
+    /// What the permission providers of the service are asked.
+    pub fn question(&self, service: &'a Service, ip: Option<IpAddr>) -> Question<'a> {
+        let is_multi_factor = proof::is_multi_factor(self.amr);
+        Question { service, who: self.who, provider: self.method, ip, is_multi_factor }
     }
 
     /// Whom the token is about.

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use serde_json::json;
+use serde_json::{Map, json};
 use time::OffsetDateTime;
 
 use super::{App, Claimant, Closed};
@@ -10,11 +10,29 @@ use crate::domain::claims::{Audience, ClassicClaims, ServiceClaims, Spelled, Sub
 use crate::domain::id::{SessionId, TokenId};
 use crate::domain::permission::Permissions;
 use crate::domain::proof;
-use crate::domain::service::{PermissionsFormat, Service, TokenFormat};
-use crate::keys::TokenError;
+use crate::domain::service::{PermissionsFormat, PermissionsIn, Service, TokenFormat};
+use crate::keys::{Kind, Signed, TokenError};
 use crate::permission::Who;
-use crate::permission::chain::{ChainError, Granted, Question};
+use crate::permission::chain::{ChainError, Granted};
 use crate::store::live::Live;
+
+/// `typ` of service tokens (RFC 9068 §2.1).
+pub const AT_JWT: &str = "at+jwt";
+/// From this share of `max_token_size` on, in percent, a warning is logged.
+pub const NEAR: usize = 80;
+
+/// What is left out of a token that would be too large, beside what was left out before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Cut {
+    Nothing,
+    Permissions,
+    Limits,
+    Claims,
+}
+
+impl Cut {
+    const ALL: [Self; 4] = [Self::Nothing, Self::Permissions, Self::Limits, Self::Claims];
+}
 
 /// A service token and what it says.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,6 +62,13 @@ pub enum Refusal {
     Token(#[from] TokenError),
 }
 
+impl Refusal {
+    /// Whether another try may have another end.
+    pub fn is_for_now(&self) -> bool {
+        matches!(self, Self::Chain(_))
+    }
+}
+
 impl App {
     /// Asks the service's permission providers and signs what they grant.
     pub async fn issue(
@@ -52,33 +77,45 @@ impl App {
         claimant: &Claimant<'_>,
         ip: Option<IpAddr>,
     ) -> Result<Issued, Refusal> {
-        let now = self.now();
-        if let Who::Person(user) = claimant.who
-            && let Some(closed) = self.closed(user)
-        {
-            return Err(Refusal::Closed(closed));
-        }
-        if let Some(why) = refusal(service, claimant, now) {
-            return Err(Refusal::Denied(why.into()));
-        }
-        let question = Question {
-            service,
-            who: claimant.who,
-            provider: claimant.method,
-            ip,
-            is_multi_factor: proof::is_multi_factor(claimant.amr),
-        };
-        let granted = match self.chain.decide(&question).await {
-            Err(ChainError::Denied { message, .. }) => return Err(Refusal::Denied(message)),
-            other => other?,
-        };
+        let granted = self.granted(service, claimant, ip).await?;
         let now = self.now();
         let token = self.service_token(service, claimant, &granted, now)?;
+        self.watch_budget(service, token.len());
         let iat = now.unix_timestamp();
         let expires_in = expiry(service, claimant, iat) - iat;
         Ok(Issued { token, sub: claimant.sub(), permissions: granted.permissions, expires_in })
     }
 
+    /// What the service's permission providers grant, where nothing else stands against a token.
+    pub async fn granted(
+        &self,
+        service: &Service,
+        claimant: &Claimant<'_>,
+        ip: Option<IpAddr>,
+    ) -> Result<Granted, Refusal> {
+        if let Some(refusal) = self.turned_away(service, claimant) {
+            return Err(refusal);
+        }
+        match self.chain.decide(&claimant.question(service, ip)).await {
+            Err(ChainError::Denied { message, .. }) => Err(Refusal::Denied(message)),
+            other => Ok(other?),
+        }
+    }
+
+    /// Why they get no token for the service, whatever permission providers say; `None` if nothing stands against it.
+    pub fn turned_away(&self, service: &Service, claimant: &Claimant<'_>) -> Option<Refusal> {
+        if let Who::Person(user) = claimant.who {
+            if user.is_locked() {
+                return Some(Refusal::Denied("This account is locked.".into()));
+            }
+            if let Some(closed) = self.closed(user) {
+                return Some(Refusal::Closed(closed));
+            }
+        }
+        refusal(service, claimant, self.now()).map(|why| Refusal::Denied(why.into()))
+    }
+
+    /// A token of at most `max_token_size`: what does not fit is left out, one part after the other, and fetched with the token.
     fn service_token(
         &self,
         service: &Service,
@@ -86,22 +123,47 @@ impl App {
         granted: &Granted,
         now: OffsetDateTime,
     ) -> Result<String, TokenError> {
+        let mut size = 0;
+        for cut in Cut::ALL {
+            match self.cut_token(service, claimant, (granted, cut), now)? {
+                Signed::Token(token) => return Ok(token),
+                Signed::TooLarge(would_be) => size = would_be,
+            }
+        }
+        let most = service.max_token_size;
+        tracing::error!(service.id = %service.id, size, most, "a token is too large even without permissions, limits and claims");
+        Err(TokenError::TooLarge { size, most })
+    }
+
+    fn cut_token(
+        &self,
+        service: &Service,
+        claimant: &Claimant<'_>,
+        (granted, cut): (&Granted, Cut),
+        now: OffsetDateTime,
+    ) -> Result<Signed, TokenError> {
         let (iat, jti) = (now.unix_timestamp(), TokenId::new());
         let exp = expiry(service, claimant, iat);
         let ring = self.house.ring.load();
+        let permissions_ref = self.permissions_ref.as_str();
+        let permissions_ref = (cut > Cut::Nothing).then_some(permissions_ref);
+        let (algorithm, most) = (service.token_alg, service.max_token_size);
+        let has_permissions = cut < Cut::Permissions && service.has_permissions_in(PermissionsIn::AccessToken);
         if service.token_format == TokenFormat::Classic {
             let claims = ClassicClaims {
                 userid: claimant.sub(),
                 service: service.id.clone(),
-                permissions: json!(granted.permissions),
+                permissions: if has_permissions { json!(granted.permissions) } else { json!({}) },
+                permissions_ref,
                 iss: self.issuer.clone(),
                 iat,
                 exp,
                 jti,
             };
-            return ring.sign(service.token_alg, None, &claims, now);
+            return ring.sign_within(Kind { algorithm, typ: None, most }, &claims, now);
         }
-        let (permissions, scope) = in_token(&granted.permissions, service.permissions_format);
+        let format = if has_permissions { service.permissions_format } else { PermissionsFormat::None };
+        let (permissions, scope) = in_token(&granted.permissions, format);
         let claims = ServiceClaims {
             iss: &self.issuer,
             sub: claimant.sub(),
@@ -116,11 +178,25 @@ impl App {
             permissions,
             scope,
             roles: claimant.who.roles().iter().map(String::as_str).collect(),
-            limits: granted.limits.clone(),
+            limits: if cut < Cut::Limits { granted.limits.clone() } else { Map::new() },
             perm_stale: granted.is_stale,
-            extra: granted.claims.clone(),
+            permissions_ref,
+            extra: if cut < Cut::Claims { granted.claims.clone() } else { Map::new() },
         };
-        ring.sign(service.token_alg, Some("at+jwt"), &claims, now)
+        ring.sign_within(Kind { algorithm, typ: Some(AT_JWT), most }, &claims, now)
+    }
+
+    /// Says once in an hour that tokens of the service come near what is allowed.
+    fn watch_budget(&self, service: &Service, size: usize) {
+        let most = service.max_token_size;
+        if size * 100 < most * NEAR {
+            return;
+        }
+        let (now, key) = (self.store().now(), format!("token budget {}", service.id));
+        if self.house.noted.get(&key).is_none_or(|at| now - at >= 3600) {
+            self.house.noted.insert(key, now);
+            tracing::warn!(service.id = %service.id, size, most, "tokens come near `max_token_size`");
+        }
     }
 
     /// A token for a user who is not here: for `permission test`, which only shows it.
@@ -140,6 +216,9 @@ impl App {
 fn refusal(service: &Service, claimant: &Claimant<'_>, now: OffsetDateTime) -> Option<&'static str> {
     if !may_enter(service, claimant.who.roles()) {
         return Some("Your account does not have a role that this service asks for.");
+    }
+    if claimant.is_vouched() {
+        return None;
     }
     if !service.accepts(claimant.method) {
         return Some("This service asks for another way to sign in.");

@@ -1,17 +1,20 @@
 //! A broker put together from one version of the file. It never changes; a reload puts another in its place.
 
+mod access;
 mod admin_link;
 pub mod boot;
 mod caller;
 mod claimant;
 mod gate;
 pub mod guesses;
+mod invalidating;
 mod inviting;
 mod issue;
 mod letters;
 mod notices;
 mod old_tokens;
 mod passwords;
+mod permissions_of;
 mod post;
 pub mod resets;
 mod tokens;
@@ -25,12 +28,14 @@ use arc_swap::ArcSwap;
 use time::OffsetDateTime;
 use tokio::sync::Notify;
 
+pub use access::{About, AskError, Counter, Tally};
 pub use admin_link::{ADMIN, Minted};
 pub use caller::{Holding, Keyed};
 pub use claimant::Claimant;
 pub use gate::Closed;
 pub use issue::{Issued, Refusal, may_enter};
 use old_tokens::OldTokens;
+pub use permissions_of::{OfToken, Unresolved};
 pub use tokens::Redeemed;
 
 use crate::account::{Accounts, Voice};
@@ -53,6 +58,7 @@ use crate::permission::{self, PermissionProvider};
 use crate::plugin::{Registry, Tools};
 use crate::provider::{self, Provider};
 use crate::store::bans::Bans;
+use crate::store::invalidations::CarriedOut;
 use crate::store::live::{Live, Patience};
 use crate::store::sessions::Lifetimes;
 use crate::store::shown::ErrorBook;
@@ -87,6 +93,8 @@ pub struct House {
     pub shown: Arc<ErrorBook>,
     /// Who presents wrong API keys, and how often.
     pub guesses: Arc<guesses::Guesses>,
+    /// Which answers of permission providers this process was told to forget.
+    pub invalidated: Arc<CarriedOut>,
 }
 
 /// A broker; handlers take it and keep the one they began with.
@@ -101,6 +109,8 @@ pub struct Parts {
     pub house: House,
     /// The public address, without a trailing slash.
     pub issuer: String,
+    /// Where what did not fit into a token is fetched.
+    pub permissions_ref: String,
     /// Signs and verifies login tokens.
     pub login_key: LoginKey,
     /// Believes login tokens of an older server, where the file says so.
@@ -194,6 +204,7 @@ impl App {
         Ok(Self(Arc::new(Parts {
             settings,
             house,
+            permissions_ref: format!("{issuer}/auth/permissions"),
             issuer,
             login_key,
             old_tokens,

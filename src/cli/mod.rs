@@ -15,6 +15,7 @@ mod invitation;
 mod key;
 mod migrate;
 mod permission;
+mod permission_check;
 mod provider;
 mod reload;
 mod role;

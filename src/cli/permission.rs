@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::desk::{or_dash, patiently, plain};
 use super::user::find;
-use super::{Desk, Failure};
+use super::{Desk, Failure, permission_check};
 use crate::app::{App, may_enter};
 use crate::domain::permission::{Decision, Pattern, Permissions, Verdict};
 use crate::domain::service::Service;
@@ -20,6 +20,14 @@ pub enum Command {
     /// Asks every permission provider of the service, then shows the token that would be issued.
     #[command(after_help = "Example:\n  countersign permission test wiki --user ada@example.com")]
     Test(Test),
+    /// Says whether somebody may do something to an item, as /auth/access would.
+    #[command(
+        after_help = "Example:\n  countersign permission check wiki --user ada --do edit --type page --owner ada"
+    )]
+    Check(permission_check::Check),
+    /// Says whether a value is within somebody's limit, as /auth/limit would.
+    #[command(after_help = "Example:\n  countersign permission limit wiki uploads_per_day 17 --user ada")]
+    Limit(permission_check::Limit),
 }
 
 /// What is tested.
@@ -46,7 +54,11 @@ struct Tested {
 
 /// Runs the command.
 pub async fn run(command: Command, desk: &mut Desk) -> Result<(), Failure> {
-    let Command::Test(options) = command;
+    let options = match command {
+        Command::Test(options) => options,
+        Command::Check(options) => return permission_check::check(options, desk).await,
+        Command::Limit(options) => return permission_check::limit(options, desk).await,
+    };
     let app = desk.app().await?;
     let Some(service) = app.settings.services.iter().find(|service| service.id == options.service) else {
         let known: Vec<_> = app.settings.services.iter().map(|service| service.id.as_str()).collect();

@@ -35,8 +35,6 @@ const KEYS: &[(&str, &[&str])] = &[
             "refresh_token_ttl",
             "refresh_absolute_ttl",
             "refresh_reuse_grace",
-            "permissions_in",
-            "max_token_size",
             "access",
             "consent",
             "subject",

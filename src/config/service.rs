@@ -12,7 +12,7 @@ use super::settings::{Server, Settings};
 use super::value::Node;
 use super::words::nearest;
 use crate::domain::return_to::pattern_mistake;
-use crate::domain::service::{Algorithm, Delivery, Service};
+use crate::domain::service::{Algorithm, Delivery, PermissionsIn, Service};
 
 /// Roles that are there without being declared.
 const BUILT_IN: [&str; 2] = ["admin", "member"];
@@ -130,6 +130,12 @@ fn check(raw: &raw::Service, section: &Section, known: &Known, server: &Server, 
     if raw.name.as_deref().is_some_and(|name| name.trim().is_empty() || name.chars().count() > 60) {
         loader.wrong(section.mistake_at("name", "CS-C067", "`name` has 1 to 60 characters".into()));
     }
+    let is_later = |place: &PermissionsIn| matches!(place, PermissionsIn::IdToken | PermissionsIn::Userinfo);
+    if let Some(index) = raw.permissions_in.iter().position(is_later) {
+        let message = "permissions in id tokens and in user info are not in this version".to_owned();
+        let help = "write \"access_token\", \"authorize\" or both";
+        loader.wrong(section.mistake_in("permissions_in", index, "CS-C160", message).help(Some(help.to_owned())));
+    }
     if let Some(index) = raw.audience.iter().position(String::is_empty) {
         loader.wrong(section.mistake_in("audience", index, "CS-C067", "an audience cannot be empty".into()));
     }
@@ -197,6 +203,8 @@ fn service(raw: raw::Service, id: &str, inherited: Algorithm) -> Service {
         permissions: raw.permissions,
         merge: raw.permissions_merge,
         permissions_format: raw.permissions_format,
+        permissions_in: raw.permissions_in,
+        max_token_size: usize::try_from(raw.max_token_size.0).unwrap_or(usize::MAX),
         require_mfa: raw.require_mfa,
         max_auth_age: Some(raw.max_auth_age.0).filter(|age| !age.is_zero()),
         allowed_providers: raw.allowed_providers,

@@ -68,6 +68,16 @@ impl Access {
     pub fn silent() -> Self {
         Self { said: Said::Silent, by: String::new() }
     }
+
+    /// No, and which rule says so.
+    pub fn denied(by: impl Into<String>) -> Self {
+        Self { said: Said::Denied, by: by.into() }
+    }
+
+    /// Whether it is a yes.
+    pub fn is_allowed(&self) -> bool {
+        self.said == Said::Allowed
+    }
 }
 
 /// What named permissions say about the wish of `who`, the subject of their tokens.
@@ -92,6 +102,15 @@ pub fn by_name(permissions: &Permissions, who: &str, wish: &Wish) -> Access {
         Some((name, _)) => Access { said: Said::Allowed, by: name.clone() },
         None => Access::silent(),
     }
+}
+
+/// The first of these patterns that denies the wish of `who`: it stands for a permission that would open it.
+pub fn denying<'a>(patterns: &'a [Pattern], who: &str, wish: &Wish) -> Option<&'a Pattern> {
+    if patterns.is_empty() {
+        return None;
+    }
+    let names = names(who, wish);
+    patterns.iter().find(|pattern| names.iter().any(|name| pattern.matches(name)))
 }
 
 /// The permissions any of which opens the wish to `who`.

@@ -140,6 +140,8 @@ events! {
     PermissionDenied = "permission.denied", Notice;
     /// A permission provider had no answer.
     PermissionProviderFailed = "permission.provider_failed", Warning;
+    /// Remembered answers of permission providers were forgotten.
+    PermissionsInvalidated = "permission.invalidated", Notice;
     /// Somebody has a role.
     RoleGranted = "role.granted", Warning;
     /// Somebody has it no longer.

@@ -64,6 +64,9 @@ pub struct ServiceClaims<'a> {
     pub limits: Map<String, Value>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub perm_stale: bool,
+    /// Where permissions, limits and extra claims are that did not fit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub permissions_ref: Option<&'a str>,
     /// What permission providers add; never a reserved name.
     #[serde(flatten)]
     pub extra: Map<String, Value>,
@@ -89,10 +92,13 @@ pub enum Spelled<'a> {
 
 /// A service token for verifiers of the classic contract: no `aud`, which they refuse.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct ClassicClaims {
+pub struct ClassicClaims<'a> {
     pub userid: Sub,
     pub service: String,
     pub permissions: Value,
+    /// Where the permissions are if they did not fit; then `permissions` is empty.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub permissions_ref: Option<&'a str>,
     pub iss: String,
     pub iat: i64,
     pub exp: i64,

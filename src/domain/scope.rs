@@ -45,6 +45,8 @@ scopes! {
     Authorize = "authorize", "Get tokens for services";
     /// The sessions API; for keys of services.
     Sessions = "sessions", "Keep sessions for its own front end";
+    /// Questions about what people may do, and having answers forgotten.
+    Permissions = "permissions", "Ask what people may do";
     /// The admin API reads users.
     UsersRead = "users:read", "Read users";
     /// The admin API changes users.
@@ -91,7 +93,8 @@ impl Scope {
         match self {
             Self::Authorize | Self::AuthorizeFor(_) => true,
             Self::Sessions => holder == Holder::Service,
-            Self::UsersRead
+            Self::Permissions
+            | Self::UsersRead
             | Self::UsersWrite
             | Self::RolesWrite
             | Self::AuditRead

@@ -37,6 +37,10 @@ pub struct Service {
     pub merge: Merge,
     /// How permissions stand in the token.
     pub permissions_format: PermissionsFormat,
+    /// Where permissions stand.
+    pub permissions_in: Vec<PermissionsIn>,
+    /// How large a token may be, in bytes; what does not fit is fetched.
+    pub max_token_size: usize,
     /// Whether its people need a second factor.
     pub require_mfa: bool,
     /// A sign-in older than this is asked for again; `None` is any.
@@ -53,6 +57,11 @@ impl Service {
     /// Whether people who came in by this method, or the provider of this id, may use the service.
     pub fn accepts(&self, method: &str) -> bool {
         self.allowed_providers.is_empty() || self.allowed_providers.iter().any(|allowed| allowed == method)
+    }
+
+    /// Whether permissions stand there.
+    pub fn has_permissions_in(&self, place: PermissionsIn) -> bool {
+        self.permissions_in.contains(&place)
     }
 }
 
@@ -93,6 +102,20 @@ pub enum PermissionsFormat {
     Scope,
     /// Not in the token.
     None,
+}
+
+/// Where permissions stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, serde::Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PermissionsIn {
+    /// In the service token.
+    AccessToken,
+    /// In the answer of `/auth/authorize`, beside the token.
+    Authorize,
+    /// Not in this version.
+    IdToken,
+    /// Not in this version.
+    Userinfo,
 }
 
 /// A signature algorithm for tokens (RFC 7518 §3.1, RFC 8037).

@@ -1,10 +1,14 @@
 //! `/auth`: the JSON API that services and their pages speak.
 
+mod access;
 mod answers;
+mod asker;
 mod cors;
 mod exchange;
+mod limit;
 mod noted;
 mod password;
+mod permissions;
 mod token;
 
 use std::convert::Infallible;
@@ -32,7 +36,7 @@ use crate::account::Renamed;
 use crate::app::{Claimant, Closed, Issued, Refusal};
 use crate::domain::api_key::ApiKey;
 use crate::domain::audit::{Actor, By};
-use crate::domain::service::Service;
+use crate::domain::service::{PermissionsIn, Service};
 use crate::domain::user::User;
 use crate::store::sessions::Sessions;
 pub use answers::answer;
@@ -55,6 +59,10 @@ pub use token::{credentials, proves};
     token::token,
     exchange::exchange,
     password::validate,
+    access::access,
+    limit::limit,
+    permissions::own,
+    permissions::of_token,
     logout
 ))]
 pub struct Description;
@@ -73,6 +81,9 @@ pub fn router(running: &Running, session: SessionManagerLayer<Sessions>) -> Rout
         .route("/auth/token", post(token::token))
         .route("/auth/exchange", post(exchange::exchange))
         .route("/auth/password/validate", post(password::validate))
+        .route("/auth/access", post(access::access))
+        .route("/auth/limit", post(limit::limit))
+        .route("/auth/permissions", get(permissions::own).post(permissions::of_token))
         // Said here, so that the layer hears preflights, too: a fallback that is set from outside would replace it.
         .method_not_allowed_fallback(async || Error::new(Code::MethodNotAllowed))
         .layer(cors::Layer(running.clone()))
@@ -234,7 +245,7 @@ fn granted(service: &Service, issued: Issued) -> Authorized<'_> {
     Authorized::Yes(Granted {
         token: issued.token,
         userid: issued.sub,
-        permissions: issued.permissions,
+        permissions: service.has_permissions_in(PermissionsIn::Authorize).then_some(issued.permissions),
         service: &service.id,
         expires_in: issued.expires_in,
         token_type: "Bearer",

@@ -146,6 +146,10 @@ codes! {
     IdempotencyKeyReused = UNPROCESSABLE_ENTITY, "idempotency-key-reused", "CS-H075", "The idempotency key belongs to another request";
     /// The same request is being answered.
     UnderWay = CONFLICT, "under-way", "CS-H076", "The same request is under way";
+    /// The service token is not ours, or stands for nothing any more.
+    TokenRefused = UNAUTHORIZED, "token-refused", "CS-H110", "The token stands for nothing";
+    /// A token does not fit into what its service allows, whatever is left out.
+    TokenTooLarge = INTERNAL_SERVER_ERROR, "token-too-large", "CS-H111", "The token would be too large";
     /// Our fault.
     Internal = INTERNAL_SERVER_ERROR, "internal", "CS-H099", "Something went wrong on our side";
 }
@@ -253,7 +257,7 @@ impl Error {
 fn challenge(code: Code) -> Option<&'static str> {
     match code {
         Code::InvalidClient | Code::CredentialsRefused | Code::FactorNeeded => Some("Basic realm=\"countersign\""),
-        Code::ApiKeyRefused => Some("Bearer realm=\"countersign\""),
+        Code::ApiKeyRefused | Code::TokenRefused => Some("Bearer realm=\"countersign\""),
         _ => None,
     }
 }

@@ -238,7 +238,10 @@ impl From<StoreError> for Error {
 
 impl From<TokenError> for Error {
     fn from(error: TokenError) -> Self {
-        Self::internal(error)
+        match error {
+            TokenError::TooLarge { .. } => Self::new(Code::TokenTooLarge).detail(format!("{error}.")).because(error),
+            _ => Self::internal(error),
+        }
     }
 }
 

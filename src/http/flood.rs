@@ -26,7 +26,8 @@ const STEP: i64 = 100;
 /// Look-ups that tell whether there is somebody, or that begin something.
 const LOOK_UPS: &[&str] = &["/auth/resolve", "/auth/get_profile", "/auth/oauth_callback"];
 /// What programs do in numbers: it is counted by key or by service, see `rate_limit`.
-const COUNTED_ELSEWHERE: &[&str] = &["/api/", "/auth/token", "/auth/exchange"];
+const COUNTED_ELSEWHERE: &[&str] =
+    &["/api/", "/auth/token", "/auth/exchange", "/auth/access", "/auth/limit", "/auth/permissions"];
 
 /// When each client's next request would be free, in milliseconds.
 pub struct Flood(Memo<IpAddr, i64>);

@@ -30,6 +30,7 @@ pub mod openapi;
 pub mod origin;
 pub mod page;
 pub mod passkey;
+pub mod permission_memory;
 pub mod reset;
 pub mod second_factor;
 pub mod server;
@@ -39,6 +40,7 @@ pub mod setup;
 pub mod signup;
 pub mod site;
 pub mod sudo;
+pub mod tree;
 pub mod well_known;
 pub mod wire;
 
@@ -85,6 +87,7 @@ pub fn router(running: &Running, sessions: Sessions, readiness: Readiness) -> Ro
         .merge(well_known::router(readiness))
         .merge(key_refresh::router())
         .merge(service_sessions::router())
+        .merge(permission_memory::router())
         .merge(admin::router())
         .with_state(running.clone());
     let flood = (running.clone(), std::sync::Arc::new(flood::Flood::default()));

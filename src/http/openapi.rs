@@ -6,13 +6,14 @@ use utoipa::OpenApi as _;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{Components, Info, OpenApi, Server};
 
-use super::{admin, auth, key_refresh, service_sessions, well_known};
+use super::{admin, auth, key_refresh, permission_memory, service_sessions, well_known};
 
 static DOCUMENT: LazyLock<OpenApi> = LazyLock::new(|| {
     let mut document = auth::Description::openapi()
         .merge_from(well_known::Description::openapi())
         .merge_from(key_refresh::Description::openapi())
         .merge_from(service_sessions::Description::openapi())
+        .merge_from(permission_memory::Description::openapi())
         .merge_from(admin::Description::openapi());
     document.info = Info::builder()
         .title("Countersign")

@@ -12,7 +12,7 @@ use std::fmt;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use time::OffsetDateTime;
 
 pub use file::FileError;
@@ -53,6 +53,14 @@ pub enum TokenError {
     /// Nothing signs with this algorithm.
     #[error("there is no {} key", .0.name())]
     NoKey(Algorithm),
+    /// It would be larger than the service allows, whatever is left out.
+    #[error("the token would have {size} bytes, and `max_token_size` is {most}")]
+    TooLarge {
+        /// In bytes.
+        size: usize,
+        /// In bytes.
+        most: usize,
+    },
     /// The claims are not JSON, or the key failed.
     #[error("the token cannot be made: {0}")]
     Unmade(&'static str),
@@ -101,6 +109,30 @@ pub struct KeyRing {
     etag: String,
 }
 
+/// What sort of token is signed.
+#[derive(Debug, Clone, Copy)]
+pub struct Kind<'a> {
+    pub algorithm: Algorithm,
+    pub typ: Option<&'a str>,
+    /// How large it may be, in bytes.
+    pub most: usize,
+}
+
+/// A token, or how large it would have been.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Signed {
+    Token(String),
+    TooLarge(usize),
+}
+
+/// Longer texts are no tokens of ours, in bytes: no budget is larger than half of it.
+const LONGEST: usize = 32 * 1024;
+
+/// How long so many bytes are in base64url without padding.
+fn encoded(bytes: usize) -> usize {
+    (bytes * 4).div_ceil(3)
+}
+
 #[derive(Serialize)]
 struct Header<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -126,7 +158,8 @@ impl KeyRing {
         Self { keys, jwks, etag }
     }
 
-    /// A signed token (RFC 7515 §7.1), its header in the order `typ`, `alg`, `kid`.
+    /// A signed token, however large.
+    #[cfg(test)]
     pub fn sign(
         &self,
         algorithm: Algorithm,
@@ -134,18 +167,54 @@ impl KeyRing {
         claims: &impl Serialize,
         now: OffsetDateTime,
     ) -> Result<String, TokenError> {
+        match self.sign_within(Kind { algorithm, typ, most: usize::MAX }, claims, now)? {
+            Signed::Token(token) => Ok(token),
+            Signed::TooLarge(_) => Err(TokenError::Unmade("it has no end")),
+        }
+    }
+
+    /// A signed token (RFC 7515 §7.1), its header in the order `typ`, `alg`, `kid`. One that would be larger than allowed is not signed.
+    pub fn sign_within(
+        &self,
+        kind: Kind<'_>,
+        claims: &impl Serialize,
+        now: OffsetDateTime,
+    ) -> Result<Signed, TokenError> {
+        let Kind { algorithm, typ, most } = kind;
         let key = self.active(algorithm, now).ok_or(TokenError::NoKey(algorithm))?;
         let header = Header { typ, alg: algorithm.name(), kid: key.kid() };
         let header = json_of(&header).map_err(|_| TokenError::Unmade("its header is not JSON"))?;
         let claims = json_of(claims).map_err(|_| TokenError::Unmade("its claims are not JSON"))?;
-        let mut token = String::with_capacity((header.len() + claims.len()) / 3 * 4 + 352);
+        let size = encoded(header.len()) + encoded(claims.len()) + encoded(pair::signature_len(algorithm)) + 2;
+        if size > most {
+            return Ok(Signed::TooLarge(size));
+        }
+        let mut token = String::with_capacity(size);
         URL_SAFE_NO_PAD.encode_string(header, &mut token);
         token.push('.');
         URL_SAFE_NO_PAD.encode_string(claims, &mut token);
         let signature = key.pair.sign(token.as_bytes()).map_err(|_| TokenError::Unmade("the key did not sign"))?;
         token.push('.');
         URL_SAFE_NO_PAD.encode_string(signature, &mut token);
-        Ok(token)
+        Ok(Signed::Token(token))
+    }
+
+    /// What a token says that a published key of ours has signed as `typ`; `None` for any other text. Whether it lives is asked
+    /// elsewhere.
+    pub fn verify(&self, token: &str, typ: Option<&str>) -> Option<Value> {
+        if token.len() > LONGEST {
+            return None;
+        }
+        let (message, signature) = token.rsplit_once('.')?;
+        let (header, claims) = message.split_once('.')?;
+        let decoded = |part: &str| URL_SAFE_NO_PAD.decode(part).ok();
+        let key = self.keys.iter().find(|key| {
+            let ours = Header { typ, alg: key.algorithm.name(), kid: key.kid() };
+            // Its header stands there exactly as we write it, or it is not ours.
+            json_of(&ours).is_ok_and(|ours| URL_SAFE_NO_PAD.encode(ours) == header)
+        })?;
+        key.pair.verify(message.as_bytes(), &decoded(signature)?).ok()?;
+        serde_json::from_slice(&decoded(claims)?).ok()
     }
 
     /// The key that signs now; `None` only if the algorithm has no key at all.

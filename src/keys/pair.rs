@@ -17,6 +17,14 @@ use super::{Algorithm, KeyError};
 /// Bytes of an RSA modulus: 2048 bits.
 const RSA_MODULUS: usize = 256;
 
+/// Bytes of a signature (RFC 7518 §3.3, §3.4, RFC 8032 §5.1.6).
+pub(super) fn signature_len(algorithm: Algorithm) -> usize {
+    match algorithm {
+        Algorithm::ES256 | Algorithm::EdDSA => 64,
+        Algorithm::RS256 => RSA_MODULUS,
+    }
+}
+
 /// A key pair that is ready to sign.
 pub(super) struct Pair {
     private: Private,
@@ -83,18 +91,23 @@ impl Pair {
         })
     }
 
+    /// Whether the signature is this key's.
+    pub fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), Unspecified> {
+        match &self.private {
+            Private::Es256(pair) => {
+                UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, pair.public_key()).verify(message, signature)
+            }
+            Private::EdDsa(pair) => UnparsedPublicKey::new(&ED25519, pair.public_key()).verify(message, signature),
+            Private::Rs256(pair) => {
+                UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, pair.public_key()).verify(message, signature)
+            }
+        }
+    }
+
     fn prove(&self) -> Result<(), Unspecified> {
         const MESSAGE: &[u8] = b"countersign self-test";
         let signature = self.sign(MESSAGE)?;
-        match &self.private {
-            Private::Es256(pair) => {
-                UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, pair.public_key()).verify(MESSAGE, &signature)
-            }
-            Private::EdDsa(pair) => UnparsedPublicKey::new(&ED25519, pair.public_key()).verify(MESSAGE, &signature),
-            Private::Rs256(pair) => {
-                UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, pair.public_key()).verify(MESSAGE, &signature)
-            }
-        }
+        self.verify(MESSAGE, &signature)
     }
 }
 

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use moka::future::Cache;
 use serde_json::Value;
@@ -54,6 +55,8 @@ pub struct Memory {
     /// Questions under way. Nothing is ever stored here: every flight ends as an "error" that carries the outcome to all who wait.
     flights: Cache<Key, ()>,
     hasher: RandomState,
+    /// Grows whenever something is forgotten: what was asked before is not remembered after.
+    forgotten: AtomicU64,
 }
 
 impl Memory {
@@ -62,9 +65,25 @@ impl Memory {
         let each = u32::try_from(MOST_BYTES / MOST_ANSWERS).unwrap_or(u32::MAX);
         let answers = Cache::builder()
             .max_capacity(MOST_BYTES)
+            .support_invalidation_closures()
             .weigher(move |_: &Key, kept: &Remembered| weight(&kept.decision).max(each))
             .build();
-        Self { answers, flights: Cache::new(MOST_ANSWERS), hasher: RandomState::new() }
+        Self { answers, flights: Cache::new(MOST_ANSWERS), hasher: RandomState::new(), forgotten: AtomicU64::new(0) }
+    }
+
+    /// Forgets the answers, fresh and stale, of one service or all, of one user or everybody. Who is being answered now is answered,
+    /// and that is not remembered.
+    pub fn forget(&self, service: Option<&str>, user: Option<UserId>) {
+        self.forgotten.fetch_add(1, Ordering::SeqCst);
+        let service = service.map(str::to_owned);
+        if service.is_none() && user.is_none() {
+            return self.answers.invalidate_all();
+        }
+        let is_meant = move |key: &Key, _: &Remembered| {
+            service.as_ref().is_none_or(|service| *service == key.service)
+                && user.is_none_or(|user| key.who == Subject::Person(user))
+        };
+        self.answers.invalidate_entries_if(is_meant).expect("the cache was built for it");
     }
 
     /// The key of a question to a provider.
@@ -102,9 +121,13 @@ impl Memory {
             if let Some(fresh) = self.fresh(key, clock.now()).await {
                 return Err::<(), Outcome>(Ok(fresh));
             }
+            let forgotten = self.forgotten.load(Ordering::SeqCst);
             let outcome = ask.await.map(Arc::new);
             if let Ok(decision) = &outcome {
                 self.remember(key, policy, clock.now(), decision).await;
+                if self.forgotten.load(Ordering::SeqCst) != forgotten {
+                    self.answers.invalidate(key).await;
+                }
             }
             Err(outcome)
         };

@@ -1,5 +1,7 @@
 //! Several providers, one after the other: order, deadline, merge, and what a failure means.
 
+mod wishes;
+
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,7 +13,10 @@ use tokio::time::Instant;
 use super::cache::Memory;
 use super::guard::Guard;
 use super::{Ask, OnError, PermissionError, PermissionProvider, Who};
+pub use wishes::Within;
+
 use crate::clock::Clock;
+use crate::domain::id::UserId;
 use crate::domain::permission::{Decision, Merged, Permissions, Verdict};
 use crate::domain::service::Service;
 use crate::plugin::Registry;
@@ -108,6 +113,11 @@ impl Default for ChainState {
 }
 
 impl ChainState {
+    /// Forgets what is remembered, fresh and stale: of one service or all, of one user or everybody.
+    pub fn forget(&self, service: Option<&str>, user: Option<UserId>) {
+        self.memory.forget(service, user);
+    }
+
     /// The guards of these providers; those of providers that are gone, or written differently now, are forgotten.
     fn guards(&self, wanted: &[(String, u64)]) -> Vec<Arc<Guard>> {
         let mut guards = self.guards.lock().unwrap_or_else(PoisonError::into_inner);

@@ -42,6 +42,14 @@ impl<'a> Who<'a> {
             Self::Machine(_) => &[],
         }
     }
+
+    /// The `sub` of their tokens.
+    pub fn subject(&self) -> String {
+        match self {
+            Self::Person(user) => user.id.to_string(),
+            Self::Machine(id) => (*id).to_owned(),
+        }
+    }
 }
 
 impl<'a> From<&'a User> for Who<'a> {

@@ -1,5 +1,7 @@
 //! What administrators change about users.
 
+use std::collections::BTreeSet;
+
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, UpdateMany};
 use serde_json::{Map, Value};
@@ -39,6 +41,21 @@ impl Store {
             Some(user) => Ok(Some(user)),
             None => self.user_by_alias(who).await,
         }
+    }
+
+    /// Which of these have an account that may be used: neither locked nor merged nor about to go.
+    pub async fn usable(&self, ids: &BTreeSet<UserId>) -> Result<BTreeSet<UserId>, StoreError> {
+        let usable: Vec<uuid::Uuid> = user::Entity::find()
+            .select_only()
+            .column(user::Column::Id)
+            .filter(user::Column::Id.is_in(ids.iter().map(|id| id.0)))
+            .filter(user::Column::LockedAt.is_null())
+            .filter(user::Column::MergedInto.is_null())
+            .filter(user::Column::DeletesAt.is_null())
+            .into_tuple()
+            .all(self.read())
+            .await?;
+        Ok(usable.into_iter().map(UserId).collect())
     }
 
     /// The user who had this id elsewhere.

@@ -14,6 +14,7 @@ pub mod factors;
 pub mod foreign;
 pub mod idempotency;
 pub mod imports;
+pub mod invalidations;
 pub mod invitations;
 pub mod keys;
 pub mod latest;
@@ -22,6 +23,7 @@ pub mod live;
 pub mod merges;
 pub mod outbox;
 pub mod people;
+pub mod quotas;
 pub mod service_sessions;
 pub mod sessions;
 pub mod shown;
@@ -183,6 +185,8 @@ impl Store {
             service_sessions::sweep(db, now).await?,
             merges::sweep(db, now).await?,
             idempotency::sweep(db, now).await?,
+            quotas::sweep(db, now).await?,
+            invalidations::sweep(db, now).await?,
         ];
         Ok(swept.iter().sum())
     }

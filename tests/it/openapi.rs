@@ -43,6 +43,7 @@ fn every_route_of_the_api_is_described_and_no_other() {
         "federated",
         "key_refresh",
         "service_sessions",
+        "permission_memory",
         "admin/users",
         "admin/people",
         "admin/roles",

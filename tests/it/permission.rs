@@ -20,7 +20,7 @@ use tokio::sync::Semaphore;
 use crate::config::{Mistake, Section};
 use crate::domain::id::UserId;
 use crate::domain::permission::{Decision, Merge, Verdict};
-use crate::domain::service::{Algorithm, Delivery, PermissionsFormat, Service, TokenFormat};
+use crate::domain::service::{Algorithm, Delivery, PermissionsFormat, PermissionsIn, Service, TokenFormat};
 use crate::domain::user::{Address, User};
 use crate::it::stage::Stage;
 use crate::it::stage::clock::ManualClock;
@@ -65,6 +65,8 @@ pub fn service(id: &str, permissions: &[&str]) -> Service {
         permissions: permissions.iter().map(|id| (*id).to_owned()).collect(),
         merge: Merge::Union,
         permissions_format: PermissionsFormat::List,
+        permissions_in: vec![PermissionsIn::AccessToken, PermissionsIn::Authorize],
+        max_token_size: 4096,
         require_mfa: false,
         max_auth_age: None,
         allowed_providers: Vec::new(),

@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{minutes, seconds};
 use crate::config::settings::ThemeMode;
-use crate::config::{Secret, Span};
+use crate::config::{Secret, Size, Span};
 use crate::domain::permission::Merge;
-use crate::domain::service::{Algorithm, Delivery, PermissionsFormat, TokenFormat};
+use crate::domain::service::{Algorithm, Delivery, PermissionsFormat, PermissionsIn, TokenFormat};
 
 /// Who receives tokens.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -46,6 +46,11 @@ pub struct Service {
     pub permissions_merge: Merge,
     /// How permissions stand in the token.
     pub permissions_format: PermissionsFormat,
+    /// Where permissions stand: in the token, and in the answer of /auth/authorize.
+    pub permissions_in: Vec<PermissionsIn>,
+    /// How large a token may be. Permissions, then limits, then claims that do not fit are fetched from /auth/permissions.
+    #[schemars(extend("x-min" = "1 KiB", "x-max" = "16 KiB"))]
+    pub max_token_size: Size,
     /// Whether its people need a second factor.
     pub require_mfa: bool,
     /// A sign-in older than this is asked for again; `0s` is any.
@@ -75,6 +80,8 @@ impl Default for Service {
             permissions: Vec::new(),
             permissions_merge: Merge::default(),
             permissions_format: PermissionsFormat::default(),
+            permissions_in: vec![PermissionsIn::AccessToken, PermissionsIn::Authorize],
+            max_token_size: Size(4 << 10),
             require_mfa: false,
             max_auth_age: seconds(0),
             allowed_providers: Vec::new(),

@@ -12,6 +12,8 @@ mod users;
 
 use axum::Router;
 
+pub use guard::Administrator;
+
 use super::error::{Code, Error};
 use super::site::Running;
 

@@ -121,8 +121,10 @@ pub struct Granted<'a> {
     /// The user's id; of a service that acts for itself, the service's.
     #[schema(value_type = String)]
     pub userid: Sub,
-    #[schema(value_type = std::collections::HashMap<String, bool>)]
-    pub permissions: Permissions,
+    /// Everything, also where the token has no room for it; missing where `permissions_in` says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<std::collections::HashMap<String, bool>>)]
+    pub permissions: Option<Permissions>,
     pub service: &'a str,
     /// In seconds.
     pub expires_in: i64,

@@ -5,10 +5,10 @@ use std::net::IpAddr;
 use serde_json::json;
 
 use super::refused;
-use crate::app::{Claimant, Issued, Refusal};
+use crate::app::{About, AskError, Claimant, Issued, Refusal};
 use crate::domain::audit::{Actor, By, Event, What};
 use crate::domain::service::Service;
-use crate::http::error::Error;
+use crate::http::error::{Code, Error};
 use crate::http::layers::RequestId;
 use crate::http::site::Site;
 use crate::permission::Who;
@@ -42,6 +42,21 @@ pub async fn issue(
         note(site, service, claimant, ip, what).await?;
     }
     issued.map_err(refused)
+}
+
+/// A question that a permission provider has no answer to, or the database; the former is written down.
+pub async fn unanswered(site: &Site, about: &About<'_>, error: AskError) -> Error {
+    let error = match error {
+        AskError::Chain(error) => error,
+        AskError::Store(error) => return error.into(),
+    };
+    if let Some(claimant) = &about.claimant {
+        let what = What::new(Event::PermissionProviderFailed).details(json!({ "error": error.to_string() }));
+        if let Err(failed) = note(site, about.service, claimant, about.ip, what).await {
+            return failed;
+        }
+    }
+    Error::new(Code::PermissionProviderFailed).because(error)
 }
 
 async fn note(

@@ -22,6 +22,7 @@ fn service_claims(aud: Audience<'_>) -> ServiceClaims<'_> {
         roles: Vec::new(),
         limits: Map::new(),
         perm_stale: false,
+        permissions_ref: None,
         extra: Map::new(),
     }
 }
@@ -49,6 +50,7 @@ fn a_classic_token_has_no_audience() {
         userid: Sub::User(UserId::new()),
         service: "wiki".into(),
         permissions: json!({}),
+        permissions_ref: None,
         iss: "https://auth.example.com".into(),
         iat: 1,
         exp: 2,

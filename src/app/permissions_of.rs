@@ -1,0 +1,77 @@
+//! What a service token did not have room for: fetched with the token itself, as long as it lives.
+
+use serde::Deserialize;
+
+use super::issue::AT_JWT;
+use super::{App, Claimant, Refusal};
+use crate::domain::claims::Sub;
+use crate::domain::id::{SessionId, UserId};
+use crate::domain::user::User;
+use crate::permission::Who;
+use crate::permission::chain::Granted;
+use crate::store::StoreError;
+
+/// What a token of ours stands for now.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OfToken {
+    /// The service it was made for.
+    pub service: String,
+    pub sub: Sub,
+    /// What permission providers grant now.
+    pub granted: Granted,
+}
+
+/// Why a token stands for nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum Unresolved {
+    /// It is not ours, no service token, or its time, its session or its user is over.
+    #[error("the token stands for nothing")]
+    Dead,
+    /// There would be no token now.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What is read of a token, in either of the two formats.
+#[derive(Deserialize)]
+struct Claims {
+    iss: String,
+    exp: i64,
+    #[serde(alias = "userid")]
+    sub: String,
+    #[serde(alias = "service")]
+    client_id: String,
+    sid: Option<SessionId>,
+}
+
+impl App {
+    /// What the token of a service stands for now: everything that `issue` asks is asked again. A token without a session is judged
+    /// by its user alone.
+    pub async fn permissions_of(&self, token: &str) -> Result<OfToken, Unresolved> {
+        let ring = self.house.ring.load_full();
+        let said = ring.verify(token, Some(AT_JWT)).or_else(|| ring.verify(token, None)).ok_or(Unresolved::Dead)?;
+        let claims: Claims = serde_json::from_value(said).map_err(|_| Unresolved::Dead)?;
+        if claims.iss != self.issuer || self.now().unix_timestamp() >= claims.exp {
+            return Err(Unresolved::Dead);
+        }
+        let service = self.service(&claims.client_id).ok_or(Unresolved::Dead)?;
+        let found = |sub, granted| OfToken { service: service.id.clone(), sub, granted };
+        let Ok(id) = claims.sub.parse::<UserId>() else {
+            if self.service(&claims.sub).is_none() {
+                return Err(Unresolved::Dead);
+            }
+            let claimant = Claimant::vouched(Who::Machine(&claims.sub));
+            return Ok(found(claimant.sub(), self.granted(service, &claimant, None).await?));
+        };
+        if let Some(session) = claims.sid {
+            let live = self.live(session).await?.filter(|live| live.user.id == id).ok_or(Unresolved::Dead)?;
+            return Ok(found(Sub::User(id), self.granted(service, &Claimant::of(&live), None).await?));
+        }
+        let user: User = self.store().user(id).await?.filter(|user| !user.is_locked()).ok_or(Unresolved::Dead)?;
+        let claimant = Claimant::vouched(Who::Person(&user));
+        Ok(found(Sub::User(id), self.granted(service, &claimant, None).await?))
+    }
+}
