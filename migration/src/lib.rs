@@ -12,6 +12,7 @@ mod m0007_people;
 mod m0008_api_keys;
 mod m0009_administration;
 mod m0010_abuse;
+mod m0013_observed;
 
 use sea_orm_migration::prelude::*;
 
@@ -34,6 +35,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0008_api_keys::Migration),
             Box::new(m0009_administration::Migration),
             Box::new(m0010_abuse::Migration),
+            Box::new(m0013_observed::Migration),
         ]
     }
 }

@@ -6,6 +6,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use serde::Deserialize;
 use time::Duration;
 
+use super::record::Record;
 use super::{OnError, ProviderPolicy, Vary};
 use crate::config::{Mistake, Secret, Section, Span};
 
@@ -41,6 +42,9 @@ macro_rules! section {
             /// Whether it only runs beside the others: it is asked and compared, and its answer is not used.
             #[serde(default)]
             pub observe: bool,
+            /// What is kept of its last questions, to ask them again: `ids`, `full` or `off`.
+            #[serde(default)]
+            pub record: crate::permission::record::Record,
         }
 
         impl $name {
@@ -55,6 +59,7 @@ macro_rules! section {
                     breaker: self.breaker,
                     vary: &self.vary,
                     observe: self.observe,
+                    record: self.record,
                 }
             }
         }
@@ -89,6 +94,7 @@ pub struct Common<'a> {
     pub breaker: Breaker,
     pub vary: &'a [Vary],
     pub observe: bool,
+    pub record: Record,
 }
 
 impl Common<'_> {
@@ -116,6 +122,7 @@ impl Common<'_> {
             vary: self.vary.to_vec(),
             config_hash,
             observe: self.observe,
+            record: self.record,
         })
     }
 }

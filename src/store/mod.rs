@@ -22,8 +22,10 @@ pub mod live;
 pub mod merges;
 pub mod outbox;
 pub mod people;
+pub mod records;
 pub mod service_sessions;
 pub mod sessions;
+pub mod shadows;
 pub mod shown;
 pub mod spent;
 pub mod users;
@@ -183,6 +185,8 @@ impl Store {
             service_sessions::sweep(db, now).await?,
             merges::sweep(db, now).await?,
             idempotency::sweep(db, now).await?,
+            shadows::sweep(db, now).await?,
+            records::sweep(db, now).await?,
         ];
         Ok(swept.iter().sum())
     }
