@@ -1,16 +1,14 @@
-//! Remembers answers, by our clock, and asks the same question only once at a time.
+//! Remembers answers, by our clock.
 
-use std::future::Future;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use moka::future::Cache;
 use serde_json::Value;
 use time::{Duration, OffsetDateTime};
 
 use super::{Ask, PermissionError, ProviderPolicy, Vary, Who};
-use crate::clock::Clock;
 use crate::domain::id::UserId;
 use crate::domain::permission::{Decision, Verdict};
 
@@ -40,20 +38,34 @@ enum Subject {
 
 /// One answer and its age.
 #[derive(Debug, Clone)]
-struct Remembered {
-    decision: Arc<Decision>,
+pub struct Remembered {
+    /// What was said.
+    pub decision: Arc<Decision>,
     answered_at: OffsetDateTime,
+    ageing_from: OffsetDateTime,
     fresh_until: OffsetDateTime,
+    is_claimed: Arc<AtomicBool>,
 }
 
-type Outcome = Result<Arc<Decision>, PermissionError>;
+impl Remembered {
+    /// Whether it is in the last fifth of its time.
+    pub fn is_ageing(&self, now: OffsetDateTime) -> bool {
+        now >= self.ageing_from
+    }
+
+    /// Whether the caller is the one who asks anew: the first who wants to.
+    pub fn claim(&self) -> bool {
+        !self.is_claimed.swap(true, Ordering::Relaxed)
+    }
+}
+
+/// What comes of a question.
+pub type Outcome = Result<Arc<Decision>, PermissionError>;
 
 /// The remembered answers of all providers.
 #[derive(Debug)]
 pub struct Memory {
     answers: Cache<Key, Remembered>,
-    /// Questions under way. Nothing is ever stored here: every flight ends as an "error" that carries the outcome to all who wait.
-    flights: Cache<Key, ()>,
     hasher: RandomState,
     /// Grows whenever something is forgotten: what was asked before is not remembered after.
     forgotten: AtomicU64,
@@ -68,7 +80,7 @@ impl Memory {
             .support_invalidation_closures()
             .weigher(move |_: &Key, kept: &Remembered| weight(&kept.decision).max(each))
             .build();
-        Self { answers, flights: Cache::new(MOST_ANSWERS), hasher: RandomState::new(), forgotten: AtomicU64::new(0) }
+        Self { answers, hasher: RandomState::new(), forgotten: AtomicU64::new(0) }
     }
 
     /// Forgets the answers, fresh and stale, of one service or all, of one user or everybody. Who is being answered now is answered,
@@ -105,38 +117,6 @@ impl Memory {
         }
     }
 
-    /// The remembered answer if it is fresh, else the outcome of `ask`, which runs once however many wait for it.
-    pub async fn answer(
-        &self,
-        key: &Key,
-        policy: &ProviderPolicy,
-        clock: &dyn Clock,
-        ask: impl Future<Output = Result<Decision, PermissionError>>,
-    ) -> Outcome {
-        if let Some(fresh) = self.fresh(key, clock.now()).await {
-            return Ok(fresh);
-        }
-        let flight = async {
-            // Another flight may have landed since.
-            if let Some(fresh) = self.fresh(key, clock.now()).await {
-                return Err::<(), Outcome>(Ok(fresh));
-            }
-            let forgotten = self.forgotten.load(Ordering::SeqCst);
-            let outcome = ask.await.map(Arc::new);
-            if let Ok(decision) = &outcome {
-                self.remember(key, policy, clock.now(), decision).await;
-                if self.forgotten.load(Ordering::SeqCst) != forgotten {
-                    self.answers.invalidate(key).await;
-                }
-            }
-            Err(outcome)
-        };
-        match self.flights.try_get_with_by_ref(key, flight).await {
-            Ok(()) => Err(PermissionError::Unusable("nothing was asked".into())),
-            Err(landed) => Outcome::clone(&landed),
-        }
-    }
-
     /// The last answer, fresh or not, if it is no older than `stale_max_age`.
     pub async fn last(&self, key: &Key, policy: &ProviderPolicy, now: OffsetDateTime) -> Option<Arc<Decision>> {
         let kept = self.answers.get(key).await?;
@@ -148,18 +128,41 @@ impl Memory {
         self.fresh(key, now).await.is_some()
     }
 
-    async fn fresh(&self, key: &Key, now: OffsetDateTime) -> Option<Arc<Decision>> {
-        let kept = self.answers.get(key).await?;
-        (now < kept.fresh_until).then_some(kept.decision)
+    /// The remembered answer, if it is fresh.
+    pub async fn fresh(&self, key: &Key, now: OffsetDateTime) -> Option<Remembered> {
+        self.answers.get(key).await.filter(|kept| now < kept.fresh_until)
     }
 
-    async fn remember(&self, key: &Key, policy: &ProviderPolicy, now: OffsetDateTime, decision: &Arc<Decision>) {
+    /// How often something was forgotten on demand: whoever asks a question takes it along.
+    pub fn forgotten(&self) -> u64 {
+        self.forgotten.load(Ordering::SeqCst)
+    }
+
+    /// Remembers an answer to a question that was asked when `since` was what was forgotten; what was forgotten since then does not
+    /// come back.
+    pub async fn remember(
+        &self,
+        key: &Key,
+        policy: &ProviderPolicy,
+        now: OffsetDateTime,
+        decision: &Arc<Decision>,
+        since: u64,
+    ) {
+        if self.forgotten() != since {
+            return;
+        }
+        let lifetime = lifetime(policy, decision);
         let kept = Remembered {
             decision: Arc::clone(decision),
             answered_at: now,
-            fresh_until: now + lifetime(policy, decision),
+            ageing_from: now + lifetime * 4 / 5,
+            fresh_until: now + lifetime,
+            is_claimed: Arc::default(),
         };
         self.answers.insert(key.clone(), kept).await;
+        if self.forgotten() != since {
+            self.answers.invalidate(key).await;
+        }
     }
 }
 

@@ -8,10 +8,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Map, Value};
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::cache::Memory;
+use super::flights::Flights;
 use super::guard::Guard;
+use super::hearing::{Heard, late};
+use super::notes::Notes;
+use super::record::Sampler;
+use super::shadow::{Asked, Counts, MOST_OBSERVING};
 use super::{Ask, OnError, PermissionError, PermissionProvider, Who};
 pub use wishes::Within;
 
@@ -23,6 +29,8 @@ use crate::plugin::Registry;
 
 /// Longest run of a whole chain.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// Answers that are asked for anew at once, while the old ones are still good.
+const MOST_REFRESHING: usize = 32;
 
 /// What the chain of a service is asked.
 #[derive(Debug, Clone, Copy)]
@@ -86,29 +94,56 @@ pub struct Step {
     pub is_remembered: bool,
 }
 
-/// What outlives a reload: remembered answers, and who is left alone.
+/// What outlives a reload: remembered answers, who is left alone, and what waits to be written down.
 #[derive(Debug)]
 pub struct ChainState {
-    memory: Memory,
+    pub(super) memory: Memory,
+    pub(super) flights: Arc<Flights>,
+    /// Answers that are asked for anew while the old ones are still good.
+    pub(super) refreshing: Arc<Semaphore>,
+    /// Observers that are being asked.
+    pub(super) observing: Arc<Semaphore>,
+    /// When observers were asked last.
+    pub(super) asked: Asked,
+    /// What waits to be written down.
+    pub notes: Notes,
     guards: Mutex<HashMap<(String, u64), Arc<Guard>>>,
 }
 
 /// All permission providers, ready to be run in any order.
 pub struct Chain {
-    links: Vec<Link>,
-    state: Arc<ChainState>,
-    clock: Arc<dyn Clock>,
+    pub(super) links: Vec<Arc<Link>>,
+    pub(super) state: Arc<ChainState>,
+    pub(super) clock: Arc<dyn Clock>,
 }
 
-struct Link {
-    id: String,
-    provider: Arc<dyn PermissionProvider>,
-    guard: Arc<Guard>,
+/// One provider, and what is known about it.
+pub(super) struct Link {
+    pub(super) id: String,
+    pub(super) provider: Arc<dyn PermissionProvider>,
+    pub(super) guard: Arc<Guard>,
+    pub(super) counts: Arc<Counts>,
+    pub(super) sampler: Sampler,
+}
+
+impl Link {
+    /// Whether it is only asked beside the others.
+    pub(super) fn observes(&self) -> bool {
+        self.provider.policy().observe
+    }
 }
 
 impl Default for ChainState {
     fn default() -> Self {
-        Self { memory: Memory::new(), guards: Mutex::default() }
+        Self {
+            memory: Memory::new(),
+            flights: Arc::default(),
+            refreshing: Arc::new(Semaphore::new(MOST_REFRESHING)),
+            observing: Arc::new(Semaphore::new(MOST_OBSERVING)),
+            asked: Asked::default(),
+            notes: Notes::default(),
+            guards: Mutex::default(),
+        }
     }
 }
 
@@ -144,27 +179,35 @@ impl Chain {
         let providers: Vec<_> = providers.collect();
         let keys: Vec<_> = providers.iter().map(|(id, provider)| (id.clone(), provider.policy().config_hash)).collect();
         let guards = state.guards(&keys);
-        let links =
-            providers.into_iter().zip(guards).map(|((id, provider), guard)| Link { id, provider, guard }).collect();
-        Self { links, state, clock }
+        let links = providers.into_iter().zip(guards).map(|((id, provider), guard)| {
+            let counts = if provider.policy().observe { state.notes.counts(&id) } else { Arc::default() };
+            Arc::new(Link { id, provider, guard, counts, sampler: Sampler::default() })
+        });
+        Self { links: links.collect(), state, clock }
     }
 
     /// Runs the service's providers in order. No provider is an empty set, not an error.
     pub async fn decide(&self, question: &Question<'_>) -> Result<Granted, ChainError> {
         let mut run = Run::new(question);
+        let (mut watching, mut refusal) = (Vec::new(), None);
         for id in &question.service.permissions {
             let link = self.link(id)?;
             let ask = run.ask();
-            let heard = match self.hear(link, &ask, run.until).await {
-                Ok(decision) => Some((decision, false)),
-                Err(error) => self.fall_back(link, &ask, error).await?.map(|decision| (decision, true)),
-            };
-            if let Some((decision, is_stale)) = heard {
-                run.is_stale |= is_stale;
-                run.add(link, decision)?;
+            if link.observes() {
+                watching.extend(self.watching(link, &ask));
+                continue;
             }
+            if refusal.is_some() {
+                continue;
+            }
+            let heard = self.heard(link, &ask, run.until).await?;
+            refusal = heard.and_then(|heard| run.add(link, heard).err());
         }
-        Ok(run.into_granted())
+        let outcome = refusal.map_or_else(|| Ok(run.into_granted()), Err);
+        if !watching.is_empty() {
+            self.compare(watching, &outcome);
+        }
+        outcome
     }
 
     /// Runs the service's providers and keeps what each of them did. Nothing is remembered, and nothing remembered is used.
@@ -176,8 +219,9 @@ impl Chain {
 
     async fn trace_into(&self, question: &Question<'_>, steps: &mut Vec<Step>) -> Result<Granted, ChainError> {
         let mut run = Run::new(question);
-        for id in &question.service.permissions {
-            let link = self.link(id)?;
+        for link in self.counting(question.service) {
+            let link = link?;
+            let id = &link.id;
             let ask = run.ask();
             let policy = link.provider.policy();
             let key = self.state.memory.key(id, policy, &ask);
@@ -187,63 +231,13 @@ impl Chain {
             let answer = asked.unwrap_or_else(|_| Err(late()));
             steps.push(Step { provider: id.clone(), answer: answer.clone(), took: began.elapsed(), is_remembered });
             match answer {
-                Ok(decision) => run.add(link, decision)?,
+                Ok(decision) => run.add(link, Heard { decision, is_stale: false })?,
                 Err(_) if policy.on_error == OnError::Skip => {}
                 Err(source) => return Err(ChainError::Unavailable { provider: id.clone(), source }),
             }
         }
         Ok(run.into_granted())
     }
-
-    fn link(&self, id: &str) -> Result<&Link, ChainError> {
-        self.links.iter().find(|link| link.id == id).ok_or_else(|| ChainError::Unavailable {
-            provider: id.to_owned(),
-            source: PermissionError::Unreachable("there is no such provider".into()),
-        })
-    }
-
-    async fn hear(&self, link: &Link, ask: &Ask<'_>, until: Instant) -> Result<Decision, PermissionError> {
-        if link.provider.is_instant() {
-            return link.provider.permissions(ask).await;
-        }
-        let policy = link.provider.policy();
-        let clock = self.clock.as_ref();
-        let key = self.state.memory.key(&link.id, policy, ask);
-        let left = until.saturating_duration_since(Instant::now());
-        let call = link.guard.call(policy, clock, left, link.provider.permissions(ask));
-        let answer = self.state.memory.answer(&key, policy, clock, call);
-        tokio::time::timeout_at(until, answer).await.unwrap_or_else(|_| Err(late())).map(Arc::unwrap_or_clone)
-    }
-
-    /// What a failure means: an answer from before, as if it abstained (`None`), or no token.
-    async fn fall_back(
-        &self,
-        link: &Link,
-        ask: &Ask<'_>,
-        error: PermissionError,
-    ) -> Result<Option<Decision>, ChainError> {
-        let policy = link.provider.policy();
-        let last = match policy.on_error {
-            OnError::Deny => None,
-            OnError::Stale => {
-                let key = self.state.memory.key(&link.id, policy, ask);
-                self.state.memory.last(&key, policy, self.clock.now()).await
-            }
-            OnError::Skip => {
-                tracing::warn!(permission.provider = %link.id, %error, "a permission provider is skipped");
-                return Ok(None);
-            }
-        };
-        let Some(last) = last else {
-            return Err(ChainError::Unavailable { provider: link.id.clone(), source: error });
-        };
-        tracing::warn!(permission.provider = %link.id, %error, "a permission provider's last answer is used");
-        Ok(Some(Arc::unwrap_or_clone(last)))
-    }
-}
-
-fn late() -> PermissionError {
-    PermissionError::Unreachable("the chain ran out of time".into())
 }
 
 /// One run of a chain.
@@ -269,7 +263,9 @@ impl<'a> Run<'a> {
         self.until.saturating_duration_since(Instant::now())
     }
 
-    fn add(&mut self, link: &Link, decision: Decision) -> Result<(), ChainError> {
+    fn add(&mut self, link: &Link, heard: Heard) -> Result<(), ChainError> {
+        let Heard { decision, is_stale } = heard;
+        self.is_stale |= is_stale;
         if decision.verdict == Verdict::Deny {
             return Err(ChainError::Denied { provider: link.id.clone(), message: decision.message });
         }

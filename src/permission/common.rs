@@ -9,6 +9,7 @@ use std::path::Path;
 use serde::Deserialize;
 use time::Duration;
 
+use super::record::Record;
 use super::{OnError, ProviderPolicy, Vary};
 use crate::config::{Mistake, Secret, Section, Size, Span};
 
@@ -44,6 +45,9 @@ macro_rules! section {
             /// Whether it only runs beside the others: it is asked and compared, and its answer is not used.
             #[serde(default)]
             pub observe: bool,
+            /// What is kept of its last questions, to ask them again: `ids`, `full` or `off`.
+            #[serde(default)]
+            pub record: crate::permission::record::Record,
         }
 
         impl $name {
@@ -58,6 +62,7 @@ macro_rules! section {
                     breaker: self.breaker,
                     vary: &self.vary,
                     observe: self.observe,
+                    record: self.record,
                 }
             }
         }
@@ -92,6 +97,7 @@ pub struct Common<'a> {
     pub breaker: Breaker,
     pub vary: &'a [Vary],
     pub observe: bool,
+    pub record: Record,
 }
 
 impl Common<'_> {
@@ -119,6 +125,7 @@ impl Common<'_> {
             vary: self.vary.to_vec(),
             config_hash,
             observe: self.observe,
+            record: self.record,
         })
     }
 }

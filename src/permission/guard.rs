@@ -2,7 +2,6 @@
 
 use std::future::Future;
 use std::sync::Mutex;
-use std::time::Duration;
 
 use time::OffsetDateTime;
 use tokio::sync::Semaphore;
@@ -40,7 +39,6 @@ impl Guard {
         &self,
         policy: &ProviderPolicy,
         clock: &dyn Clock,
-        patience: Duration,
         ask: impl Future<Output = Result<Decision, PermissionError>>,
     ) -> Result<Decision, PermissionError> {
         if !self.lets_through(policy, clock.now()) {
@@ -50,12 +48,8 @@ impl Guard {
             let _permit = self.gate.acquire().await;
             ask.await
         };
-        let deadline = patience.min(policy.timeout);
-        let Ok(answer) = tokio::time::timeout(deadline, asked).await else {
-            // A chain that ran out of time says nothing about its last provider.
-            if deadline == policy.timeout {
-                self.note(policy, clock.now(), false);
-            }
+        let Ok(answer) = tokio::time::timeout(policy.timeout, asked).await else {
+            self.note(policy, clock.now(), false);
             return Err(PermissionError::Unreachable("it did not answer in time".into()));
         };
         self.note(policy, clock.now(), answer.is_ok());

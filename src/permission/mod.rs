@@ -4,10 +4,18 @@ pub mod answer;
 pub mod cache;
 pub mod chain;
 pub mod common;
+pub mod compare;
+pub mod delay;
 pub mod exec;
+mod flights;
 pub mod guard;
+mod hearing;
 pub mod http;
+mod kept;
+mod notes;
 pub mod question;
+pub mod record;
+mod shadow;
 pub mod sql;
 pub mod r#static;
 pub mod wasm;
@@ -139,6 +147,8 @@ pub struct ProviderPolicy {
     pub config_hash: u64,
     /// Whether it only runs beside the others: it is asked and compared, and its answer is not used.
     pub observe: bool,
+    /// What is kept of its questions, to ask them again.
+    pub record: record::Record,
 }
 
 /// What a failing permission provider means. There is no "allow".

@@ -7,8 +7,8 @@ use sea_orm::{
 use serde_json::{Map, Value, json};
 
 use super::entity::{
-    address, alias, api_key, audit_event, identity, passkey, password, recovery_code, service_session, session, totp,
-    user,
+    address, alias, api_key, audit_event, identity, passkey, password, permission_record, recovery_code,
+    service_session, session, shadow_difference, totp, user,
 };
 use super::{Store, StoreError};
 use crate::domain::id::{SessionId, UserId};
@@ -53,6 +53,10 @@ impl Store {
         let elsewhere = rows(db, service_session::Entity, service_session::Column::UserId.eq(id.0)).await?;
         all.insert("sessions_of_services".into(), elsewhere);
         let codes = recovery_code::Entity::find().filter(recovery_code::Column::UserId.eq(id.0)).count(db).await?;
+        let asked = permission_record::Column::Who.eq(id.to_string());
+        all.insert("permissions_asked".into(), rows(db, permission_record::Entity, asked).await?);
+        let compared = shadow_difference::Column::Who.eq(id.to_string());
+        all.insert("permissions_compared".into(), rows(db, shadow_difference::Entity, compared).await?);
         all.insert("recovery_codes".into(), json!({ "count": codes }));
         let mut sessions = rows(db, session::Entity, session::Column::UserId.eq(id.0)).await?;
         name_sessions(&mut sessions);
@@ -82,7 +86,7 @@ impl Store {
 }
 
 /// What the audit trail holds of somebody who is gone names nobody any more: their id stands for nothing, and from where they came
-/// is forgotten. Addresses are never in it whole.
+/// is forgotten. Addresses are never in it whole. What was noted of their permissions goes.
 pub async fn pseudonymise(db: &impl ConnectionTrait, id: UserId) -> Result<(), StoreError> {
     audit_event::Entity::update_many()
         .col_expr(audit_event::Column::Ip, Expr::value(None::<String>))
@@ -92,7 +96,8 @@ pub async fn pseudonymise(db: &impl ConnectionTrait, id: UserId) -> Result<(), S
         .filter(audit_event::Column::ActorId.eq(id.to_string()))
         .exec(db)
         .await?;
-    Ok(())
+    super::shadows::forget_person(db, id).await?;
+    super::records::forget_person(db, id).await
 }
 
 async fn rows<E>(db: &impl ConnectionTrait, _: E, theirs: Expr) -> Result<Value, StoreError>

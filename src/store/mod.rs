@@ -24,8 +24,10 @@ pub mod merges;
 pub mod outbox;
 pub mod people;
 pub mod quotas;
+pub mod records;
 pub mod service_sessions;
 pub mod sessions;
+pub mod shadows;
 pub mod shown;
 pub mod spent;
 pub mod users;
@@ -187,6 +189,8 @@ impl Store {
             idempotency::sweep(db, now).await?,
             quotas::sweep(db, now).await?,
             invalidations::sweep(db, now).await?,
+            shadows::sweep(db, now).await?,
+            records::sweep(db, now).await?,
         ];
         Ok(swept.iter().sum())
     }

@@ -91,6 +91,7 @@ pub fn policy() -> ProviderPolicy {
         vary: Vec::new(),
         config_hash: 1,
         observe: false,
+        record: crate::permission::record::Record::Ids,
     }
 }
 

@@ -69,6 +69,9 @@ async fn all_match(db: &DatabaseConnection) {
     matches(db, entity::idempotency::Entity).await;
     matches(db, entity::import::Entity).await;
     matches(db, entity::merge::Entity).await;
+    matches(db, entity::shadow_difference::Entity).await;
+    matches(db, entity::shadow_count::Entity).await;
+    matches(db, entity::permission_record::Entity).await;
 }
 
 #[tokio::test]

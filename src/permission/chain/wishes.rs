@@ -69,22 +69,14 @@ impl Chain {
         mut each: impl FnMut(&Link, &Ask<'_>, &Decision),
     ) -> Result<Granted, ChainError> {
         let mut run = Run::new(question);
-        for id in &question.service.permissions {
-            let link = self.link(id)?;
-            if link.provider.policy().observe {
-                continue;
-            }
+        for link in self.counting(question.service) {
+            let link = link?;
             let ask = run.ask();
-            let heard = match self.hear(link, &ask, run.until).await {
-                Ok(decision) => Some((decision, false)),
-                Err(error) => self.fall_back(link, &ask, error).await?.map(|decision| (decision, true)),
-            };
-            let Some((decision, is_stale)) = heard else { continue };
-            if decision.verdict == Verdict::Allow {
-                each(link, &ask, &decision);
+            let Some(heard) = self.heard(link, &ask, run.until).await? else { continue };
+            if heard.decision.verdict == Verdict::Allow {
+                each(link, &ask, &heard.decision);
             }
-            run.is_stale |= is_stale;
-            run.add(link, decision)?;
+            run.add(link, heard)?;
         }
         Ok(run.into_granted())
     }

@@ -1,0 +1,162 @@
+//! What one provider of a chain says: remembered, asked now, asked anew beside, or from before a failure.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use super::cache::{Key, Outcome};
+use super::chain::{Chain, ChainError, Link};
+use super::kept::Kept;
+use super::record::recorded;
+use super::{Ask, OnError, PermissionError};
+use crate::domain::permission::Decision;
+use crate::domain::service::Service;
+
+/// What a provider said, to be used.
+#[derive(Debug, Clone)]
+pub struct Heard {
+    /// Its answer.
+    pub decision: Decision,
+    /// Whether it is from before a failure.
+    pub is_stale: bool,
+}
+
+impl Chain {
+    /// The provider with this id.
+    pub(super) fn link(&self, id: &str) -> Result<&Arc<Link>, ChainError> {
+        self.links.iter().find(|link| link.id == id).ok_or_else(|| ChainError::Unavailable {
+            provider: id.to_owned(),
+            source: PermissionError::Unreachable("there is no such provider".into()),
+        })
+    }
+
+    /// The providers that count, in the order of the service; those that only observe do not. One that is not there is an error.
+    pub(super) fn counting<'a>(
+        &'a self,
+        service: &'a Service,
+    ) -> impl Iterator<Item = Result<&'a Arc<Link>, ChainError>> {
+        let links = service.permissions.iter().map(|id| self.link(id));
+        links.filter(|link| !link.as_ref().is_ok_and(|link| link.observes()))
+    }
+
+    /// What the provider says, or what its failure means: an answer from before, as if it abstained (`None`), or no token.
+    pub(super) async fn heard(
+        &self,
+        link: &Arc<Link>,
+        ask: &Ask<'_>,
+        until: Instant,
+    ) -> Result<Option<Heard>, ChainError> {
+        match self.hear(link, ask, until).await {
+            Ok(decision) => Ok(Some(Heard { decision, is_stale: false })),
+            Err(error) => {
+                let last = self.fall_back(link, ask, error).await?;
+                Ok(last.map(|decision| Heard { decision, is_stale: true }))
+            }
+        }
+    }
+
+    /// The remembered answer if it is fresh, else that of a question which is asked once however many wait for it.
+    pub(super) async fn hear(
+        &self,
+        link: &Arc<Link>,
+        ask: &Ask<'_>,
+        until: Instant,
+    ) -> Result<Decision, PermissionError> {
+        if link.provider.is_instant() {
+            let decision = link.provider.permissions(ask).await?;
+            // It is asked for every token, so one question a second stands for all.
+            let second = self.clock.now().unix_timestamp();
+            if link.sampler.takes(second)
+                && let Some(recorded) = recorded(link, ask, &decision, second)
+            {
+                self.state.notes.record(recorded);
+            }
+            return Ok(decision);
+        }
+        let key = self.state.memory.key(&link.id, link.provider.policy(), ask);
+        if let Some(fresh) = self.state.memory.fresh(&key, self.clock.now()).await {
+            if fresh.is_ageing(self.clock.now()) {
+                self.refresh(link, &key, ask, || fresh.claim());
+            }
+            return Ok(Arc::unwrap_or_clone(fresh.decision));
+        }
+        let flight = self.state.flights.join(&key, || self.flight(link, &key, ask, false))?;
+        tokio::time::timeout_at(until, flight.landed()).await.unwrap_or_else(|_| Err(late())).map(Arc::unwrap_or_clone)
+    }
+
+    /// Asks anew for an answer that is about to be too old, and lets nobody wait for it. One try for each answer; a failure leaves it
+    /// as it is.
+    fn refresh(&self, link: &Arc<Link>, key: &Key, ask: &Ask<'_>, claim: impl FnOnce() -> bool) {
+        let Ok(permit) = Arc::clone(&self.state.refreshing).try_acquire_owned() else { return };
+        if !claim() {
+            return;
+        }
+        let _ = self.state.flights.join(key, || {
+            let flight = self.flight(link, key, ask, true);
+            async move {
+                let _permit = permit;
+                flight.await
+            }
+        });
+    }
+
+    /// Asks within the provider's own deadline, and remembers the answer.
+    fn flight(
+        &self,
+        link: &Arc<Link>,
+        key: &Key,
+        ask: &Ask<'_>,
+        is_refresh: bool,
+    ) -> impl Future<Output = Outcome> + Send + use<> {
+        let (link, state, clock) = (Arc::clone(link), Arc::clone(&self.state), Arc::clone(&self.clock));
+        let (key, kept) = (key.clone(), Kept::of(ask));
+        async move {
+            let memory = &state.memory;
+            // Another flight may have landed since somebody looked.
+            if !is_refresh && let Some(fresh) = memory.fresh(&key, clock.now()).await {
+                return Ok(fresh.decision);
+            }
+            let (policy, since) = (link.provider.policy(), memory.forgotten());
+            let answer = link.guard.call(policy, clock.as_ref(), link.provider.permissions(&kept.ask())).await;
+            let decision = Arc::new(answer?);
+            let now = clock.now();
+            memory.remember(&key, policy, now, &decision, since).await;
+            if let Some(recorded) = recorded(&link, &kept.ask(), &decision, now.unix_timestamp()) {
+                state.notes.record(recorded);
+            }
+            Ok(decision)
+        }
+    }
+
+    /// What a failure means: an answer from before, as if it abstained (`None`), or no token.
+    async fn fall_back(
+        &self,
+        link: &Link,
+        ask: &Ask<'_>,
+        error: PermissionError,
+    ) -> Result<Option<Decision>, ChainError> {
+        let policy = link.provider.policy();
+        let last = match policy.on_error {
+            OnError::Deny => None,
+            OnError::Stale => {
+                let key = self.state.memory.key(&link.id, policy, ask);
+                self.state.memory.last(&key, policy, self.clock.now()).await
+            }
+            OnError::Skip => {
+                tracing::warn!(permission.provider = %link.id, %error, "a permission provider is skipped");
+                return Ok(None);
+            }
+        };
+        let Some(last) = last else {
+            return Err(ChainError::Unavailable { provider: link.id.clone(), source: error });
+        };
+        tracing::warn!(permission.provider = %link.id, %error, "a permission provider's last answer is used");
+        Ok(Some(Arc::unwrap_or_clone(last)))
+    }
+}
+
+/// The whole chain has no time left.
+pub(super) fn late() -> PermissionError {
+    PermissionError::Unreachable("the chain ran out of time".into())
+}
