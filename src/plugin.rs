@@ -1,5 +1,7 @@
 //! One mechanism to plug things in, used by providers, permission providers and extensions.
 
+pub mod guard;
+
 use std::sync::Arc;
 
 use crate::clock::Clock;

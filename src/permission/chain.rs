@@ -1,20 +1,19 @@
 //! Several providers, one after the other: order, deadline, merge, and what a failure means.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
 use tokio::time::Instant;
 
 use super::cache::Memory;
-use super::guard::Guard;
-use super::{Ask, OnError, PermissionError, PermissionProvider, Who};
+use super::{Ask, OnError, PermissionError, PermissionProvider, Who, guard};
 use crate::clock::Clock;
 use crate::domain::permission::{Decision, Merged, Permissions, Verdict};
 use crate::domain::service::Service;
 use crate::plugin::Registry;
+use crate::plugin::guard::{Guard, Guards};
 
 /// Longest run of a whole chain.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -85,7 +84,7 @@ pub struct Step {
 #[derive(Debug)]
 pub struct ChainState {
     memory: Memory,
-    guards: Mutex<HashMap<(String, u64), Arc<Guard>>>,
+    guards: Guards,
 }
 
 /// All permission providers, ready to be run in any order.
@@ -103,19 +102,7 @@ struct Link {
 
 impl Default for ChainState {
     fn default() -> Self {
-        Self { memory: Memory::new(), guards: Mutex::default() }
-    }
-}
-
-impl ChainState {
-    /// The guards of these providers; those of providers that are gone, or written differently now, are forgotten.
-    fn guards(&self, wanted: &[(String, u64)]) -> Vec<Arc<Guard>> {
-        let mut guards = self.guards.lock().unwrap_or_else(PoisonError::into_inner);
-        guards.retain(|key, _| wanted.contains(key));
-        wanted
-            .iter()
-            .map(|key| Arc::clone(guards.entry(key.clone()).or_insert_with(|| Arc::new(Guard::new()))))
-            .collect()
+        Self { memory: Memory::new(), guards: Guards::default() }
     }
 }
 
@@ -133,7 +120,7 @@ impl Chain {
     ) -> Self {
         let providers: Vec<_> = providers.collect();
         let keys: Vec<_> = providers.iter().map(|(id, provider)| (id.clone(), provider.policy().config_hash)).collect();
-        let guards = state.guards(&keys);
+        let guards = state.guards.of(&keys);
         let links =
             providers.into_iter().zip(guards).map(|((id, provider), guard)| Link { id, provider, guard }).collect();
         Self { links, state, clock }
@@ -200,7 +187,7 @@ impl Chain {
         let clock = self.clock.as_ref();
         let key = self.state.memory.key(&link.id, policy, ask);
         let left = until.saturating_duration_since(Instant::now());
-        let call = link.guard.call(policy, clock, left, link.provider.permissions(ask));
+        let call = guard::call(&link.guard, policy, clock, left, link.provider.permissions(ask));
         let answer = self.state.memory.answer(&key, policy, clock, call);
         tokio::time::timeout_at(until, answer).await.unwrap_or_else(|_| Err(late())).map(Arc::unwrap_or_clone)
     }
