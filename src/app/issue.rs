@@ -11,6 +11,7 @@ use crate::domain::id::{SessionId, TokenId};
 use crate::domain::permission::Permissions;
 use crate::domain::proof;
 use crate::domain::service::{PermissionsFormat, Service, TokenFormat};
+use crate::extension::decide::Stopped;
 use crate::keys::TokenError;
 use crate::permission::Who;
 use crate::permission::chain::{ChainError, Granted, Question};
@@ -39,6 +40,9 @@ pub enum Refusal {
     /// A permission provider has no answer.
     #[error(transparent)]
     Chain(#[from] ChainError),
+    /// An extension says no, or nothing that counts.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
     /// The token cannot be signed.
     #[error(transparent)]
     Token(#[from] TokenError),
@@ -68,10 +72,11 @@ impl App {
             ip,
             is_multi_factor: proof::is_multi_factor(claimant.amr),
         };
-        let granted = match self.chain.decide(&question).await {
+        let mut granted = match self.chain.decide(&question).await {
             Err(ChainError::Denied { message, .. }) => return Err(Refusal::Denied(message)),
             other => other?,
         };
+        self.ask_before_signing(service, claimant, &mut granted).await?;
         let now = self.now();
         let token = self.service_token(service, claimant, &granted, now)?;
         let iat = now.unix_timestamp();

@@ -140,6 +140,10 @@ events! {
     PermissionDenied = "permission.denied", Notice;
     /// A permission provider had no answer.
     PermissionProviderFailed = "permission.provider_failed", Warning;
+    /// An extension said no.
+    HookDenied = "hook.denied", Notice;
+    /// An extension that decides had no answer.
+    HookFailed = "hook.failed", Warning;
     /// Somebody has a role.
     RoleGranted = "role.granted", Warning;
     /// Somebody has it no longer.

@@ -146,6 +146,8 @@ codes! {
     IdempotencyKeyReused = UNPROCESSABLE_ENTITY, "idempotency-key-reused", "CS-H075", "The idempotency key belongs to another request";
     /// The same request is being answered.
     UnderWay = CONFLICT, "under-way", "CS-H076", "The same request is under way";
+    /// An extension that decides has no answer.
+    HookFailed = SERVICE_UNAVAILABLE, "hook-failed", "CS-H140", "This cannot be decided now";
     /// Our fault.
     Internal = INTERNAL_SERVER_ERROR, "internal", "CS-H099", "Something went wrong on our side";
 }
@@ -170,7 +172,11 @@ impl Error {
     pub fn new(code: Code) -> Self {
         let retry_after = matches!(
             code,
-            Code::PermissionProviderFailed | Code::Busy | Code::DatabaseUnavailable | Code::TooManyRequests
+            Code::PermissionProviderFailed
+                | Code::HookFailed
+                | Code::Busy
+                | Code::DatabaseUnavailable
+                | Code::TooManyRequests
         )
         .then_some(Duration::from_secs(5));
         Self { code, detail: None, cause: None, retry_after, allow: None }

@@ -1,13 +1,11 @@
 //! The keys that every kind of permission provider takes.
 
-use std::fmt::Debug;
-use std::hash::{DefaultHasher, Hash, Hasher};
-
 use serde::Deserialize;
 use time::Duration;
 
 use super::{OnError, ProviderPolicy, Vary};
-use crate::config::{Mistake, Secret, Section, Span};
+use crate::config::{Mistake, Section, Span};
+pub use crate::plugin::config_hash;
 
 /// A section's struct with the common keys beside its own; serde cannot flatten and refuse unknown keys at once.
 macro_rules! section {
@@ -130,14 +128,3 @@ pub const NOT_A_USER: &str = "CS-C121";
 pub const NOT_CALLABLE: &str = "CS-C122";
 /// A value that cannot stand in a header, or cannot sign.
 pub const NOT_A_USABLE_SECRET: &str = "CS-C123";
-
-/// Changes whenever the section or one of its secrets changes.
-pub fn config_hash(kind: &str, config: &impl Debug, secrets: &[&Secret]) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    kind.hash(&mut hasher);
-    format!("{config:?}").hash(&mut hasher);
-    for secret in secrets {
-        secret.reveal().hash(&mut hasher);
-    }
-    hasher.finish()
-}
