@@ -1,9 +1,13 @@
 //! One mechanism to plug things in, used by providers, permission providers and extensions.
 
+pub mod guard;
+
+use std::fmt::Debug;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use crate::clock::Clock;
-use crate::config::{Mistake, Section};
+use crate::config::{Mistake, Secret, Section};
 use crate::net::Net;
 
 /// A kind of plug-in: its name in the file, what its section may hold, and how it is opened.
@@ -63,4 +67,15 @@ impl<T: ?Sized> Registry<T> {
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Arc<T>)> {
         self.0.iter().map(|(id, plugin)| (id.as_str(), plugin))
     }
+}
+
+/// Changes whenever the section or one of its secrets changes.
+pub fn config_hash(kind: &str, config: &impl Debug, secrets: &[&Secret]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    kind.hash(&mut hasher);
+    format!("{config:?}").hash(&mut hasher);
+    for secret in secrets {
+        secret.reveal().hash(&mut hasher);
+    }
+    hasher.finish()
 }

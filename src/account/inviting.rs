@@ -2,8 +2,9 @@
 
 use time::{Duration, OffsetDateTime};
 
+use super::asking::Tries;
 use super::signing_up::SignUp;
-use super::{AccountError, Accounts};
+use super::{AccountError, Accounts, Way};
 use crate::domain::audit::{Actor, By, Event, What};
 use crate::domain::email::Email;
 use crate::domain::id::InvitationId;
@@ -11,7 +12,7 @@ use crate::domain::user::User;
 use crate::keys::sha256_hex;
 use crate::mail::Mail;
 use crate::store::invitations::{self, Invitation};
-use crate::store::users;
+use crate::store::users::{self, NewUser};
 
 /// The method of accounts that were made by an invitation.
 pub const METHOD: &str = "invitation";
@@ -105,14 +106,24 @@ impl Accounts {
     pub async fn accept_invitation(&self, by: &By, token: &str, new: SignUp) -> Result<Accepted, AccountError> {
         let Some(invitation) = self.invitation(token).await? else { return Ok(Accepted::Over) };
         let new = SignUp { email: invitation.email.clone(), ..new };
-        match self.try_accept(by, &invitation, &new).await {
-            // Somebody made an account with the address at the same time, or accepted the same invitation.
-            Err(AccountError::Store(error)) if error.is_conflict() => self.try_accept(by, &invitation, &new).await,
-            other => other,
+        let way = Way { method: METHOD, service: invitation.service.as_deref(), by };
+        let mut tries = Tries::default();
+        loop {
+            // A conflict: somebody made an account with the address at the same time, or accepted the same invitation.
+            match self.try_accept(by, &invitation, &new, tries.passed.as_ref()).await {
+                Err(error) => self.again(&mut tries, error, way).await?,
+                done => return done,
+            }
         }
     }
 
-    async fn try_accept(&self, by: &By, invitation: &Invitation, new: &SignUp) -> Result<Accepted, AccountError> {
+    async fn try_accept(
+        &self,
+        by: &By,
+        invitation: &Invitation,
+        new: &SignUp,
+        passed: Option<&NewUser>,
+    ) -> Result<Accepted, AccountError> {
         let db = self.store.begin().await?;
         if !invitations::accept(&db, invitation.id, self.store.now()).await? {
             return Ok(Accepted::Over);
@@ -120,7 +131,7 @@ impl Accounts {
         if users::by_email(&db, &new.email).await?.is_some() {
             return Ok(Accepted::Known);
         }
-        let user = self.make_newcomer(&db, new, invitation.roles.clone()).await?;
+        let user = self.make_newcomer(&db, new, &invitation.roles, passed).await?;
         self.created(&db, &user, METHOD, invitation.service.as_deref(), by).await?;
         self.commit(db).await?;
         Ok(Accepted::Made(Box::new(user)))

@@ -1,5 +1,6 @@
 //! Carries out what the linking rule decided, in one transaction.
 
+use super::asking::Tries;
 use super::{AccountError, Accounts, Way};
 use crate::account::password::Checked;
 use crate::config::settings::Signup;
@@ -67,25 +68,24 @@ fn reason(error: &AccountError) -> Option<&'static str> {
 impl Accounts {
     /// Signs in, makes, links or asks, as the rule says.
     pub async fn arrive(&self, arrival: Arrival<'_>) -> Result<Outcome, AccountError> {
-        let mut tries = 0;
+        let mut tries = Tries::default();
         loop {
-            tries += 1;
-            match self.try_arrive(arrival).await {
-                Err(AccountError::Store(error)) if error.is_conflict() && tries < TRIES => {}
-                Err(error) => {
-                    if let Some(reason) = reason(&error) {
-                        let known = users::by_identity(self.store.read(), &arrival.identity.subject).await?;
-                        let user = known.map(|user| user.id);
-                        self.login_failed(user, arrival.way.method, reason, arrival.way.by).await?;
-                    }
-                    return Err(error);
-                }
+            let error = match self.try_arrive(arrival, tries.passed.as_ref()).await {
+                Err(error) => self.again(&mut tries, error, arrival.way).await.err(),
                 arrived => return arrived,
+            };
+            if let Some(error) = error {
+                if let Some(reason) = reason(&error) {
+                    let known = users::by_identity(self.store.read(), &arrival.identity.subject).await?;
+                    let user = known.map(|user| user.id);
+                    self.login_failed(user, arrival.way.method, reason, arrival.way.by).await?;
+                }
+                return Err(error);
             }
         }
     }
 
-    async fn try_arrive(&self, arrival: Arrival<'_>) -> Result<Outcome, AccountError> {
+    async fn try_arrive(&self, arrival: Arrival<'_>, passed: Option<&NewUser>) -> Result<Outcome, AccountError> {
         let Arrival { identity, link, signup, way } = arrival;
         let now = self.store.now();
         let db = self.store.begin().await?;
@@ -109,7 +109,7 @@ impl Accounts {
                 return Err(AccountError::LinkRefused);
             }
             Verdict::RefuseSignup => return Err(AccountError::SignupClosed),
-            accepted => self.carry_out(&db, &accepted, identity, way).await?,
+            accepted => self.carry_out(&db, &accepted, (identity, passed), way).await?,
         }
         let user = users::by_identity(&db, &identity.subject).await?;
         let user = user.ok_or_else(|| StoreError::Corrupt("an identity without a user".into()))?;
@@ -128,7 +128,7 @@ impl Accounts {
         &self,
         db: &Tx,
         verdict: &Verdict,
-        identity: &Identity,
+        (identity, passed): (&Identity, Option<&NewUser>),
         way: Way<'_>,
     ) -> Result<(), AccountError> {
         let now = self.store.now();
@@ -143,7 +143,7 @@ impl Accounts {
                 self.linked(db, *id, &identity.subject, way.by).await?;
             }
             Verdict::Create => {
-                let user = self.make(db, identity).await?;
+                let user = self.make(db, identity, passed).await?;
                 users::link(db, user.id, &identity.subject, now).await?;
                 self.created(db, &user, way.method, way.service, way.by).await?;
             }
@@ -178,24 +178,28 @@ impl Accounts {
 
     /// Signs in whoever answered mail to the address.
     pub async fn arrive_by_mail(&self, email: &Email, way: Way<'_>) -> Result<User, AccountError> {
-        let mut tries = 0;
+        let mut tries = Tries::default();
         loop {
-            tries += 1;
-            match self.try_arrive_by_mail(email, way).await {
-                Err(AccountError::Store(error)) if error.is_conflict() && tries < TRIES => {}
-                Err(error) => {
-                    if let Some(reason) = reason(&error) {
-                        let user = self.store.user_by_email(email).await?.map(|user| user.id);
-                        self.login_failed(user, way.method, reason, way.by).await?;
-                    }
-                    return Err(error);
-                }
+            let error = match self.try_arrive_by_mail(email, way, tries.passed.as_ref()).await {
+                Err(error) => self.again(&mut tries, error, way).await.err(),
                 arrived => return arrived,
+            };
+            if let Some(error) = error {
+                if let Some(reason) = reason(&error) {
+                    let user = self.store.user_by_email(email).await?.map(|user| user.id);
+                    self.login_failed(user, way.method, reason, way.by).await?;
+                }
+                return Err(error);
             }
         }
     }
 
-    async fn try_arrive_by_mail(&self, email: &Email, way: Way<'_>) -> Result<User, AccountError> {
+    async fn try_arrive_by_mail(
+        &self,
+        email: &Email,
+        way: Way<'_>,
+        passed: Option<&NewUser>,
+    ) -> Result<User, AccountError> {
         let now = self.store.now();
         let proof = VerifiedEmail::proven_by_mail(email.clone());
         let db = self.store.begin().await?;
@@ -217,7 +221,7 @@ impl Accounts {
                     roles: self.roles_of(&db, invitation).await?,
                     ..NewUser::default()
                 };
-                let user = users::create(&db, new, now).await?;
+                let user = self.make_user(&db, new, passed).await?;
                 self.created(&db, &user, way.method, way.service, way.by).await?;
                 user
             }
@@ -280,7 +284,7 @@ impl Accounts {
         Ok(())
     }
 
-    async fn make(&self, db: &Tx, identity: &Identity) -> Result<User, AccountError> {
+    async fn make(&self, db: &Tx, identity: &Identity, passed: Option<&NewUser>) -> Result<User, AccountError> {
         let email = identity.email.as_ref().map(VerifiedEmail::address);
         let invitation = match email {
             Some(email) => invitations::open_to(db, email, self.store.now()).await?,
@@ -299,7 +303,7 @@ impl Accounts {
             groups: identity.groups.clone(),
             locked: false,
         };
-        Ok(users::create(db, new, self.store.now()).await?)
+        self.make_user(db, new, passed).await
     }
 
     /// Name, picture, groups, and a first address, as the upstream has them now.

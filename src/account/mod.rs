@@ -4,6 +4,7 @@ mod abuse;
 pub mod addresses;
 pub mod administration;
 pub mod api_keys;
+mod asking;
 mod credentials;
 mod ending;
 mod erasing;
@@ -50,6 +51,7 @@ use crate::domain::audit::{self, By, What};
 use crate::domain::id::SessionId;
 use crate::domain::proof::{self, Proof};
 use crate::domain::user::User;
+use crate::extension::decide::{Hooks, Stopped};
 use crate::extension::{Event, EventKind, Extension, delivery};
 use crate::keys::Master;
 use crate::mail::Mail;
@@ -62,6 +64,7 @@ pub struct Accounts {
     store: Store,
     login: Arc<Login>,
     told: Arc<Registry<dyn Extension>>,
+    hooks: Arc<Hooks>,
     sealer: Arc<Master>,
     hasher: Hasher,
     /// Woken when there is something new to deliver.
@@ -99,6 +102,12 @@ pub enum AccountError {
     /// Too many passwords are being checked right now.
     #[error("too many passwords are being checked")]
     Busy,
+    /// An extension that decides was not asked about this new account yet; it is, and then it is tried again.
+    #[error("an extension was not asked")]
+    Unasked(Box<users::NewUser>),
+    /// An extension that decides says no, or nothing that counts.
+    #[error(transparent)]
+    Stopped(Stopped),
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -125,7 +134,8 @@ impl Accounts {
         parcels: Arc<Notify>,
     ) -> Self {
         let hasher = Hasher::new(&login.password);
-        Self { store, login, told, sealer, hasher, parcels, voice: Voice::default(), is_rehearsal: false }
+        let (hooks, voice) = (Arc::default(), Voice::default());
+        Self { store, login, told, hooks, sealer, hasher, parcels, voice, is_rehearsal: false }
     }
 
     /// The same, writing letters in this name.

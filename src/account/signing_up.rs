@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 use time::Duration;
 
-use super::{AccountError, Accounts};
+use super::asking::Tries;
+use super::{AccountError, Accounts, Way};
 use crate::config::settings::{Disposable, Signup};
 use crate::domain::audit::By;
 use crate::domain::disposable::is_disposable;
@@ -12,7 +13,7 @@ use crate::domain::lookalike::{Deceptive, check_domain};
 use crate::domain::user::{User, Username};
 use crate::mail::Mail;
 use crate::store::users::{self, NewUser};
-use crate::store::{StoreError, Tx, spent};
+use crate::store::{Tx, spent};
 
 /// The method of accounts that were made by signing up here.
 pub const METHOD: &str = "signup";
@@ -100,17 +101,22 @@ impl Accounts {
 
     /// The address is proven: makes the account and spends the link (`id`, and the second until which it is kept), both or neither.
     pub async fn sign_up(&self, by: &By, link: (&str, i64), sign_up: &SignUp) -> Result<SignedUp, AccountError> {
-        let mut tries = 0;
+        let mut tries = Tries::default();
         loop {
-            tries += 1;
-            match self.try_sign_up(by, link, sign_up).await {
-                Err(AccountError::Store(error)) if error.is_conflict() && tries < super::linking::TRIES => {}
-                other => return other,
+            match self.try_sign_up(by, link, sign_up, tries.passed.as_ref()).await {
+                Err(error) => self.again(&mut tries, error, Way { method: METHOD, service: None, by }).await?,
+                done => return done,
             }
         }
     }
 
-    async fn try_sign_up(&self, by: &By, link: (&str, i64), sign_up: &SignUp) -> Result<SignedUp, AccountError> {
+    async fn try_sign_up(
+        &self,
+        by: &By,
+        link: (&str, i64),
+        sign_up: &SignUp,
+        passed: Option<&NewUser>,
+    ) -> Result<SignedUp, AccountError> {
         let db = self.store.begin().await?;
         if !spent::spend(&db, link.0, link.1).await? {
             return Ok(SignedUp::Over);
@@ -118,23 +124,29 @@ impl Accounts {
         if users::by_email(&db, &sign_up.email).await?.is_some() {
             return Ok(SignedUp::Known);
         }
-        let user = self.make_newcomer(&db, sign_up, Vec::new()).await?;
+        let user = self.make_newcomer(&db, sign_up, &[], passed).await?;
         self.created(&db, &user, METHOD, None, by).await?;
         self.commit(db).await?;
         Ok(SignedUp::Made(Box::new(user)))
     }
 
     /// A new user with a proven address.
-    pub(super) async fn make_newcomer(&self, db: &Tx, new: &SignUp, roles: Vec<String>) -> Result<User, StoreError> {
+    pub(super) async fn make_newcomer(
+        &self,
+        db: &Tx,
+        new: &SignUp,
+        roles: &[String],
+        passed: Option<&NewUser>,
+    ) -> Result<User, AccountError> {
         let now = self.store.now();
         let row = NewUser {
             username: Username::suggested(new.email.local_part()),
             name: new.name.clone(),
             email: Some((new.email.clone(), true)),
-            roles: self.login.default_roles.iter().cloned().chain(roles).collect(),
+            roles: self.login.default_roles.iter().chain(roles).cloned().collect(),
             ..NewUser::default()
         };
-        let user = users::create(db, row, now).await?;
+        let user = self.make_user(db, row, passed).await?;
         if let Some(hash) = &new.password {
             users::set_password_hash(db, user.id, hash, now).await?;
         }

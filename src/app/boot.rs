@@ -128,6 +128,7 @@ async fn house(settings: &Settings, world: World) -> Result<House, BootError> {
         master,
         ring: Arc::new(ArcSwap::from_pointee(ring)),
         chain_state: Arc::new(ChainState::default()),
+        hook_state: Arc::default(),
         lifetimes: Arc::new(ArcSwap::from_pointee(lifetimes(settings))),
         admin_seen: Arc::default(),
         bans: Arc::default(),

@@ -11,6 +11,7 @@ use crate::domain::id::{SessionId, TokenId};
 use crate::domain::permission::Permissions;
 use crate::domain::proof;
 use crate::domain::service::{PermissionsFormat, PermissionsIn, Service, TokenFormat};
+use crate::extension::decide::Stopped;
 use crate::keys::{Kind, Signed, TokenError};
 use crate::permission::Who;
 use crate::permission::chain::{ChainError, Granted};
@@ -57,6 +58,9 @@ pub enum Refusal {
     /// A permission provider has no answer.
     #[error(transparent)]
     Chain(#[from] ChainError),
+    /// An extension says no, or nothing that counts.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
     /// The token cannot be signed.
     #[error(transparent)]
     Token(#[from] TokenError),
@@ -77,7 +81,8 @@ impl App {
         claimant: &Claimant<'_>,
         ip: Option<IpAddr>,
     ) -> Result<Issued, Refusal> {
-        let granted = self.granted(service, claimant, ip).await?;
+        let mut granted = self.granted(service, claimant, ip).await?;
+        self.ask_before_signing(service, claimant, &mut granted).await?;
         let now = self.now();
         let token = self.service_token(service, claimant, &granted, now)?;
         self.watch_budget(service, token.len());

@@ -7,6 +7,7 @@ mod caller;
 mod claimant;
 mod gate;
 pub mod guesses;
+mod hooks;
 mod invalidating;
 mod inviting;
 mod issue;
@@ -45,6 +46,7 @@ use crate::config::settings::Settings;
 use crate::domain::id::SessionId;
 use crate::domain::return_to::ReturnTo;
 use crate::domain::service::Service;
+use crate::extension::decide::{HookState, Hooks};
 use crate::extension::{self, Extension};
 use crate::keys::schedule::Policy;
 use crate::keys::{KeyError, KeyRing, LoginKey, Master};
@@ -77,6 +79,8 @@ pub struct House {
     pub ring: Arc<ArcSwap<KeyRing>>,
     /// Breakers and remembered answers of permission providers.
     pub chain_state: Arc<ChainState>,
+    /// Breakers of extensions that decide.
+    pub hook_state: Arc<HookState>,
     /// Woken when there is something new to deliver.
     pub parcels: Arc<Notify>,
     /// How long sessions live.
@@ -125,6 +129,8 @@ pub struct Parts {
     pub chain: Chain,
     /// Who is told.
     pub extensions: Arc<Registry<dyn Extension>>,
+    /// Who of them is asked.
+    pub hooks: Arc<Hooks>,
     /// Where addresses are; `None` where nobody knows.
     pub places: Option<Places>,
     /// Carries letters; `None` where none are sent.
@@ -193,10 +199,12 @@ impl App {
         let login_key = LoginKey::new(&house.master, &issuer, settings.session.login_token_ttl)?;
         let old_tokens = settings.login.legacy_tokens.as_ref().map(OldTokens::new);
         let extensions = Arc::new(plugged.extensions);
+        let hooks = Arc::new(Hooks::new(&extensions, house.hook_state.clone(), &house.clock));
         let login = Arc::new(settings.login.clone());
         let accounts =
             Accounts::new(house.store.clone(), login, extensions.clone(), house.master.clone(), house.parcels.clone())
-                .speaking(Voice::of(&settings));
+                .speaking(Voice::of(&settings))
+                .asking(hooks.clone());
         let door = Door::new(house.master.clone(), house.store.clone());
         let chain = Chain::new(&plugged.permissions, house.chain_state.clone(), house.clock.clone());
         let providers = plugged.providers;
@@ -213,6 +221,7 @@ impl App {
             providers,
             chain,
             extensions,
+            hooks,
             places,
             mailer,
         })))

@@ -43,7 +43,6 @@ const KEYS: &[(&str, &[&str])] = &[
             "forward_auth",
         ],
     ),
-    ("extensions.*", &["mode"]),
     ("rate_limit", &["store"]),
     ("admin", &["role", "read_only_ui"]),
     ("api", &["docs"]),

@@ -142,6 +142,10 @@ events! {
     PermissionProviderFailed = "permission.provider_failed", Warning;
     /// Remembered answers of permission providers were forgotten.
     PermissionsInvalidated = "permission.invalidated", Notice;
+    /// An extension said no.
+    HookDenied = "hook.denied", Notice;
+    /// An extension that decides had no answer.
+    HookFailed = "hook.failed", Warning;
     /// Somebody has a role.
     RoleGranted = "role.granted", Warning;
     /// Somebody has it no longer.

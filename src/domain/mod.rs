@@ -1,6 +1,7 @@
 //! Plain types and pure rules: no async, no web framework, no database.
 
 pub mod access;
+pub mod answer;
 pub mod api_key;
 pub mod audit;
 pub mod claims;

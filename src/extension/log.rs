@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use time::Duration;
 
-use super::{Delivery, Event, Events, Extension, ExtensionError};
+use super::{Delivery, Event, Events, Extension, ExtensionError, Mode};
 use crate::plugin::Kind;
 
 /// `kind = "log"`.
@@ -16,7 +16,8 @@ pub const KIND: Kind<dyn Extension> = Kind {
     schema: |generator| generator.subschema_for::<LogSection>(),
     open: |section, _| {
         let LogSection { events } = section.read()?;
-        Ok(Arc::new(Log { id: section.id().to_owned(), events }))
+        let mistakes = events.mistakes(section, Mode::Notify);
+        if mistakes.is_empty() { Ok(Arc::new(Log { id: section.id().to_owned(), events })) } else { Err(mistakes) }
     },
 };
 

@@ -1,5 +1,6 @@
-//! Who is told about new users, logins and logouts.
+//! Who is told about new users, logins and logouts, and who is asked before they happen.
 
+pub mod decide;
 pub mod delivery;
 pub mod log;
 pub mod webhook;
@@ -7,8 +8,15 @@ pub mod webhook;
 use async_trait::async_trait;
 use serde_json::Value;
 
+use self::decide::{Decider, Moment};
+use crate::config::{Mistake, Section};
 use crate::domain::user::User;
 use crate::plugin::Kind;
+
+/// A value out of range.
+const OUT_OF_RANGE: &str = "CS-C006";
+/// An event of the other mode.
+const OTHER_MODE: &str = "CS-C180";
 
 /// Every kind of extension.
 pub const KINDS: &[Kind<dyn Extension>] = &[log::KIND, webhook::KIND];
@@ -59,25 +67,86 @@ enum Listened {
     UserLogout,
     #[serde(rename = "user.deleted")]
     UserDeleted,
+    #[serde(rename = "user.creating")]
+    UserCreating,
+    #[serde(rename = "login.completing")]
+    LoginCompleting,
+    #[serde(rename = "token.issuing")]
+    TokenIssuing,
     #[serde(rename = "*")]
     All,
+}
+
+/// What an extension does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// It is told of what has happened.
+    #[default]
+    Notify,
+    /// It is asked about what is about to happen, and can stop it.
+    Decide,
+}
+
+/// What an entry of the list stands for.
+enum Meant {
+    Told(EventKind),
+    Asked(Moment),
+    All,
+}
+
+impl Listened {
+    fn meant(self) -> Meant {
+        match self {
+            Self::UserCreated => Meant::Told(EventKind::UserCreated),
+            Self::UserLogin => Meant::Told(EventKind::UserLogin),
+            Self::UserLogout => Meant::Told(EventKind::UserLogout),
+            Self::UserDeleted => Meant::Told(EventKind::UserDeleted),
+            Self::UserCreating => Meant::Asked(Moment::UserCreating),
+            Self::LoginCompleting => Meant::Asked(Moment::LoginCompleting),
+            Self::TokenIssuing => Meant::Asked(Moment::TokenIssuing),
+            Self::All => Meant::All,
+        }
+    }
 }
 
 impl Events {
     /// Whether the event is among them.
     pub fn include(&self, kind: EventKind) -> bool {
-        self.0.iter().any(|listened| match listened {
-            Listened::All => true,
-            Listened::UserCreated => kind == EventKind::UserCreated,
-            Listened::UserLogin => kind == EventKind::UserLogin,
-            Listened::UserLogout => kind == EventKind::UserLogout,
-            Listened::UserDeleted => kind == EventKind::UserDeleted,
+        self.0.iter().any(|listened| match listened.meant() {
+            Meant::All => true,
+            Meant::Told(told) => told == kind,
+            Meant::Asked(_) => false,
         })
     }
 
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    /// Whether the moment is among them.
+    pub fn ask(&self, moment: Moment) -> bool {
+        self.0.iter().any(|listened| match listened.meant() {
+            Meant::All => true,
+            Meant::Asked(asked) => asked == moment,
+            Meant::Told(_) => false,
+        })
+    }
+
+    /// What is wrong with them for an extension of this mode.
+    pub fn mistakes(&self, section: &Section, mode: Mode) -> Vec<Mistake> {
+        if self.0.is_empty() {
+            return vec![section.mistake_at("events", OUT_OF_RANGE, "`events` names no event".into())];
+        }
+        let wrong = self.0.iter().enumerate().filter_map(|(index, listened)| {
+            let message = match (listened.meant(), mode) {
+                (Meant::Told(kind), Mode::Decide) => {
+                    format!("`{}` has happened already: it goes with `mode = \"notify\"`", kind.name())
+                }
+                (Meant::Asked(moment), Mode::Notify) => {
+                    format!("`{}` is about to happen: it goes with `mode = \"decide\"`", moment.name())
+                }
+                _ => return None,
+            };
+            Some(section.mistake_in("events", index, OTHER_MODE, message))
+        });
+        wrong.collect()
     }
 }
 
@@ -112,6 +181,10 @@ pub trait Extension: Send + Sync {
     fn retry_for(&self) -> time::Duration;
     /// Tells it.
     async fn deliver(&self, delivery: &Delivery) -> Result<(), ExtensionError>;
+    /// The same extension as one that is asked; `None` if it is only told.
+    fn decider(&self) -> Option<&dyn Decider> {
+        None
+    }
 }
 
 /// Why an extension was not told.

@@ -259,6 +259,7 @@ fn refused(refusal: Refusal) -> Error {
         Refusal::Denied(message) if message.is_empty() => Code::AccessDenied.into(),
         Refusal::Denied(message) => Error::new(Code::AccessDenied).detail(message),
         Refusal::Chain(error) => Error::new(Code::PermissionProviderFailed).because(error),
+        Refusal::Stopped(stopped) => stopped.into(),
         Refusal::Token(error) => error.into(),
     }
 }

@@ -150,6 +150,8 @@ codes! {
     TokenRefused = UNAUTHORIZED, "token-refused", "CS-H110", "The token stands for nothing";
     /// A token does not fit into what its service allows, whatever is left out.
     TokenTooLarge = INTERNAL_SERVER_ERROR, "token-too-large", "CS-H111", "The token would be too large";
+    /// An extension that decides has no answer.
+    HookFailed = SERVICE_UNAVAILABLE, "hook-failed", "CS-H140", "This cannot be decided now";
     /// Our fault.
     Internal = INTERNAL_SERVER_ERROR, "internal", "CS-H099", "Something went wrong on our side";
 }
@@ -174,7 +176,11 @@ impl Error {
     pub fn new(code: Code) -> Self {
         let retry_after = matches!(
             code,
-            Code::PermissionProviderFailed | Code::Busy | Code::DatabaseUnavailable | Code::TooManyRequests
+            Code::PermissionProviderFailed
+                | Code::HookFailed
+                | Code::Busy
+                | Code::DatabaseUnavailable
+                | Code::TooManyRequests
         )
         .then_some(Duration::from_secs(5));
         Self { code, detail: None, cause: None, retry_after, allow: None }

@@ -121,7 +121,7 @@ fn words(code: Code) -> (&'static str, &'static str) {
             "From your network, too many sign-ins failed, so it has to wait for a while. If it was not you, somebody else there tried.",
         ),
         Code::TooManyRequests => ("Too many tries", "Wait a little, then try again. Nothing was changed."),
-        Code::Busy | Code::DatabaseUnavailable | Code::Timeout | Code::PermissionProviderFailed => {
+        Code::Busy | Code::DatabaseUnavailable | Code::Timeout | Code::PermissionProviderFailed | Code::HookFailed => {
             ("We cannot do this right now", "Try again in a minute.")
         }
         Code::NotFound => ("There is nothing here", "The address may be mistyped, or the page has moved."),

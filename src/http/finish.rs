@@ -22,6 +22,7 @@ use crate::domain::identity::Identity;
 use crate::domain::proof::Proof;
 use crate::domain::service::Delivery;
 use crate::domain::user::User;
+use crate::extension::decide::{Stopped, Why};
 use crate::keys::TokenError;
 use crate::login::{Attempt, Next};
 use crate::store::StoreError;
@@ -145,9 +146,10 @@ pub async fn complete(
         return reset::proven(site, browser, user, &proof).await;
     }
     let by = browser.by(Actor::User(user.id));
+    let service = next.as_ref().map(|next| next.service.as_str());
+    site.app.accounts.may_complete(user, &proof.method, service, &by).await?;
     let connected = link_waiting(site, &mut browser, user).await?;
     let confirmed = sudo::confirmed(site, &mut browser, user.id).await?;
-    let service = next.as_ref().map(|next| next.service.as_str());
     site.app.accounts.signed_in(user, &proof, service, &by).await?;
     let session = SessionId::new();
     let signed_in = SignedIn {
@@ -245,6 +247,16 @@ impl From<TokenError> for Error {
     }
 }
 
+impl From<Stopped> for Error {
+    fn from(stopped: Stopped) -> Self {
+        match &stopped.why {
+            Why::Denied(message) if message.is_empty() => Code::AccessDenied.into(),
+            Why::Denied(message) => Self::new(Code::AccessDenied).detail(message),
+            Why::Failed(_) => Self::new(Code::HookFailed).because(stopped),
+        }
+    }
+}
+
 impl From<AccountError> for Error {
     fn from(error: AccountError) -> Self {
         match error {
@@ -257,7 +269,8 @@ impl From<AccountError> for Error {
             AccountError::LastAdmin => Self::new(Code::LastAdmin),
             AccountError::LinkRefused => Self::new(Code::LinkRefused),
             AccountError::LastWayIn => Self::new(Code::LastWayIn),
-            AccountError::Busy => Self::new(Code::Busy),
+            AccountError::Busy | AccountError::Unasked(_) => Self::new(Code::Busy),
+            AccountError::Stopped(stopped) => stopped.into(),
             AccountError::Store(error) => error.into(),
         }
     }

@@ -192,6 +192,7 @@ async fn create(caller: ServiceCaller, Json(fields): Json<NewSessionFields>) -> 
         most: site.app.settings.session.max_per_user,
     };
     if let Some((user, proof)) = &proven {
+        site.app.accounts.may_complete(user, &proof.method, Some(&service.id), &caller.by).await?;
         site.app.accounts.signed_in(user, proof, Some(&service.id), &caller.by).await?;
     }
     let (token, _) = site.app.accounts.begin_kept(new, &caller.by).await?;

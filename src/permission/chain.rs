@@ -2,9 +2,8 @@
 
 mod wishes;
 
-use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
@@ -13,7 +12,6 @@ use tokio::time::Instant;
 
 use super::cache::Memory;
 use super::flights::Flights;
-use super::guard::Guard;
 use super::hearing::{Heard, late};
 use super::notes::Notes;
 use super::record::Sampler;
@@ -26,6 +24,7 @@ use crate::domain::id::UserId;
 use crate::domain::permission::{Decision, Merged, Permissions, Verdict};
 use crate::domain::service::Service;
 use crate::plugin::Registry;
+use crate::plugin::guard::{Guard, Guards};
 
 /// Longest run of a whole chain.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -107,7 +106,7 @@ pub struct ChainState {
     pub(super) asked: Asked,
     /// What waits to be written down.
     pub notes: Notes,
-    guards: Mutex<HashMap<(String, u64), Arc<Guard>>>,
+    guards: Guards,
 }
 
 /// All permission providers, ready to be run in any order.
@@ -142,7 +141,7 @@ impl Default for ChainState {
             observing: Arc::new(Semaphore::new(MOST_OBSERVING)),
             asked: Asked::default(),
             notes: Notes::default(),
-            guards: Mutex::default(),
+            guards: Guards::default(),
         }
     }
 }
@@ -151,16 +150,6 @@ impl ChainState {
     /// Forgets what is remembered, fresh and stale: of one service or all, of one user or everybody.
     pub fn forget(&self, service: Option<&str>, user: Option<UserId>) {
         self.memory.forget(service, user);
-    }
-
-    /// The guards of these providers; those of providers that are gone, or written differently now, are forgotten.
-    fn guards(&self, wanted: &[(String, u64)]) -> Vec<Arc<Guard>> {
-        let mut guards = self.guards.lock().unwrap_or_else(PoisonError::into_inner);
-        guards.retain(|key, _| wanted.contains(key));
-        wanted
-            .iter()
-            .map(|key| Arc::clone(guards.entry(key.clone()).or_insert_with(|| Arc::new(Guard::new()))))
-            .collect()
     }
 }
 
@@ -178,7 +167,7 @@ impl Chain {
     ) -> Self {
         let providers: Vec<_> = providers.collect();
         let keys: Vec<_> = providers.iter().map(|(id, provider)| (id.clone(), provider.policy().config_hash)).collect();
-        let guards = state.guards(&keys);
+        let guards = state.guards.of(&keys);
         let links = providers.into_iter().zip(guards).map(|((id, provider), guard)| {
             let counts = if provider.policy().observe { state.notes.counts(&id) } else { Arc::default() };
             Arc::new(Link { id, provider, guard, counts, sampler: Sampler::default() })

@@ -1,8 +1,6 @@
 //! The keys that every kind of permission provider takes.
 
-use std::fmt::Debug;
 use std::fs::File;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Read as _};
 use std::path::Path;
 
@@ -11,7 +9,8 @@ use time::Duration;
 
 use super::record::Record;
 use super::{OnError, ProviderPolicy, Vary};
-use crate::config::{Mistake, Secret, Section, Size, Span};
+use crate::config::{Mistake, Section, Size, Span};
+pub use crate::plugin::config_hash;
 
 /// A section's struct with the common keys beside its own; serde cannot flatten and refuse unknown keys at once.
 macro_rules! section {
@@ -178,15 +177,4 @@ pub fn read_file(path: &Path, most: u64) -> Result<Vec<u8>, String> {
         return Err(format!("is larger than {}", Size(most)));
     }
     Ok(bytes)
-}
-
-/// Changes whenever the section or one of its secrets changes.
-pub fn config_hash(kind: &str, config: &impl Debug, secrets: &[&Secret]) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    kind.hash(&mut hasher);
-    format!("{config:?}").hash(&mut hasher);
-    for secret in secrets {
-        secret.reveal().hash(&mut hasher);
-    }
-    hasher.finish()
 }

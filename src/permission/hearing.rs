@@ -9,7 +9,7 @@ use super::cache::{Key, Outcome};
 use super::chain::{Chain, ChainError, Link};
 use super::kept::Kept;
 use super::record::recorded;
-use super::{Ask, OnError, PermissionError};
+use super::{Ask, OnError, PermissionError, guard};
 use crate::domain::permission::Decision;
 use crate::domain::service::Service;
 
@@ -118,7 +118,7 @@ impl Chain {
                 return Ok(fresh.decision);
             }
             let (policy, since) = (link.provider.policy(), memory.forgotten());
-            let answer = link.guard.call(policy, clock.as_ref(), link.provider.permissions(&kept.ask())).await;
+            let answer = guard::call(&link.guard, policy, clock.as_ref(), link.provider.permissions(&kept.ask())).await;
             let decision = Arc::new(answer?);
             let now = clock.now();
             memory.remember(&key, policy, now, &decision, since).await;

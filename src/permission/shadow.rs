@@ -13,7 +13,7 @@ use super::cache::Key;
 use super::chain::{Chain, ChainError, Granted, Link};
 use super::compare::{Said, differences};
 use super::kept::Kept;
-use super::{Ask, Who};
+use super::{Ask, Who, guard};
 use crate::domain::permission::Verdict;
 use crate::memo::Memo;
 use crate::store::shadows::{Counted, Differing};
@@ -107,7 +107,7 @@ impl Chain {
 async fn differing(link: &Link, kept: &Kept, was: &Said, clock: &dyn crate::clock::Clock) -> Vec<Differing> {
     let (counts, ask) = (&link.counts, kept.ask());
     counts.asked.fetch_add(1, Ordering::Relaxed);
-    let answer = link.guard.call(link.provider.policy(), clock, link.provider.permissions(&ask)).await;
+    let answer = guard::call(&link.guard, link.provider.policy(), clock, link.provider.permissions(&ask)).await;
     let decision = match answer {
         Ok(decision) => decision,
         Err(error) => {

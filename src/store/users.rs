@@ -24,7 +24,7 @@ const KEPT: u64 = 5;
 const SMALL_NUMBERS: u32 = 30;
 
 /// What a new user begins with.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NewUser {
     pub username: Option<Username>,
     pub name: Option<String>,

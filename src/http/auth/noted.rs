@@ -36,6 +36,7 @@ pub async fn issue(
         Err(Refusal::Chain(error)) => {
             Some(What::new(Event::PermissionProviderFailed).details(json!({ "error": error.to_string() })))
         }
+        Err(Refusal::Stopped(stopped)) => Some(stopped.what()),
         Err(_) => Some(What::new(Event::PermissionDenied)),
     };
     if let Some(what) = what {
@@ -71,7 +72,7 @@ async fn note(
         Who::Machine(id) => Actor::Service(id.to_owned()),
     };
     let who = match what.event {
-        Event::PermissionProviderFailed => String::new(),
+        Event::PermissionProviderFailed | Event::HookFailed => String::new(),
         _ => actor.id().unwrap_or_default(),
     };
     let same = format!("{} {} {who}", what.event.name(), service.id);

@@ -231,7 +231,6 @@ fn a_section_that_cannot_work_stops_the_start() {
         "events = [\"*\"]\ntimeout = \"49ms\"",
         "events = [\"*\"]\ntimeout = \"31s\"",
         "events = [\"*\"]\nretry_for = \"8d\"",
-        "events = [\"*\"]\nmode = \"decide\"",
     ] {
         assert_eq!(mistakes(&section(more)), 1, "{more}");
     }

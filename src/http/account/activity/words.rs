@@ -47,6 +47,7 @@ const WORDS: &[(&str, Group, &str)] = &[
     ("session.created", SignIns, "A service signed you in"),
     ("security.new_device", SignIns, "It was the first sign-in with this browser"),
     ("permission.denied", SignIns, "You were not let into a service"),
+    ("hook.denied", SignIns, "You were not let in"),
     ("token.issued", SignIns, "A service was told who you are"),
     ("token.reuse_detected", Security, "A code was used twice, so the session ended"),
     ("security.brute_force", Security, "Somebody tried many passwords"),
