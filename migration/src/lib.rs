@@ -12,6 +12,7 @@ mod m0007_people;
 mod m0008_api_keys;
 mod m0009_administration;
 mod m0010_abuse;
+mod m0011_rules;
 mod m0012_limits;
 
 use sea_orm_migration::prelude::*;
@@ -36,6 +37,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0009_administration::Migration),
             Box::new(m0010_abuse::Migration),
             Box::new(m0012_limits::Migration),
+            Box::new(m0011_rules::Migration),
         ]
     }
 }

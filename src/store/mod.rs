@@ -24,6 +24,7 @@ pub mod merges;
 pub mod outbox;
 pub mod people;
 pub mod quotas;
+pub mod roles;
 pub mod service_sessions;
 pub mod sessions;
 pub mod shown;
