@@ -32,6 +32,9 @@ const INVALIDATE: Duration = Duration::from_secs(1);
 /// How often it is looked whether days of the audit trail, or addresses, are past their time.
 const FORGET: Duration = Duration::from_hours(1);
 
+/// How often it is looked whether people are to be held against the rules for roles again.
+const JUDGE: Duration = Duration::from_mins(5);
+
 /// Starts all jobs; they end with the process.
 pub fn start(running: &Running) {
     every(CHAIN, running, async |app: App| chain(&app).await.unwrap_or_else(|error| log(&error)));
@@ -44,6 +47,7 @@ pub fn start(running: &Running) {
     every(KEYS, running, async |app: App| rotate(&app).await.unwrap_or_else(|error| log(&error)));
     every(SWEEP, running, async |app: App| app.store().sweep().await.map_or_else(|error| log(&error), |_| ()));
     every(SWEEP, running, async |app: App| app.erase_due().await.map_or_else(|error| log(&error), |_| ()));
+    every(JUDGE, running, async |app: App| app.judge_due().await.map_or_else(|error| log(&error), |_| ()));
     deliver(Lane::Letters, running.clone());
     deliver(Lane::Tellings, running.clone());
 }

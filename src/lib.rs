@@ -34,6 +34,7 @@ mod net;
 mod permission;
 mod plugin;
 mod provider;
+mod rule;
 mod store;
 
 #[cfg(test)]

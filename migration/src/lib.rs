@@ -12,6 +12,7 @@ mod m0007_people;
 mod m0008_api_keys;
 mod m0009_administration;
 mod m0010_abuse;
+mod m0011_rules;
 mod m0012_limits;
 mod m0013_observed;
 
@@ -38,6 +39,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0010_abuse::Migration),
             Box::new(m0012_limits::Migration),
             Box::new(m0013_observed::Migration),
+            Box::new(m0011_rules::Migration),
         ]
     }
 }

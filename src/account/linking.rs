@@ -3,12 +3,14 @@
 use super::asking::Tries;
 use super::{AccountError, Accounts, Way};
 use crate::account::password::Checked;
+use crate::config::Refresh;
 use crate::config::settings::Signup;
 use crate::domain::audit::{By, Event, What};
 use crate::domain::email::{Email, VerifiedEmail};
 use crate::domain::id::UserId;
 use crate::domain::identity::{Identity, Subject};
 use crate::domain::linking::{Facts, LinkPolicy, Verdict, decide};
+use crate::domain::role::Origin;
 use crate::domain::user::{User, Username};
 use crate::store::invitations::{self, Invitation};
 use crate::store::users::{self, NewUser, Profile};
@@ -22,6 +24,8 @@ pub struct Arrival<'a> {
     pub link: Option<LinkPolicy>,
     /// `None`: as the file says for everybody.
     pub signup: Option<bool>,
+    /// When the provider is listened to.
+    pub refresh: Refresh,
     pub way: Way<'a>,
 }
 
@@ -86,7 +90,7 @@ impl Accounts {
     }
 
     async fn try_arrive(&self, arrival: Arrival<'_>, passed: Option<&NewUser>) -> Result<Outcome, AccountError> {
-        let Arrival { identity, link, signup, way } = arrival;
+        let Arrival { identity, link, signup, refresh, way } = arrival;
         let now = self.store.now();
         let db = self.store.begin().await?;
         // In this order: who is made between the two questions is found by the second, and is not asked to prove to be themselves.
@@ -117,7 +121,10 @@ impl Accounts {
             return Err(AccountError::Locked);
         }
         users::used(&db, &identity.subject, now).await?;
-        self.bring_up_to_date(&db, &user, identity).await?;
+        if refresh != Refresh::Never || known.is_none() {
+            self.bring_up_to_date(&db, &user, identity).await?;
+            self.hear(&db, &user, identity, way.by).await?;
+        }
         let user = users::by_id(&db, user.id).await?.unwrap_or(user);
         self.commit(db).await?;
         Ok(Outcome::In(user))
@@ -161,6 +168,7 @@ impl Accounts {
             other => other?,
         }
         self.bring_up_to_date(&db, user, identity).await?;
+        self.hear(&db, user, identity, by).await?;
         self.linked(&db, user.id, &identity.subject, by).await?;
         self.commit(db).await?;
         Ok(true)
@@ -218,6 +226,7 @@ impl Accounts {
                 let new = NewUser {
                     username: Username::suggested(email.local_part()),
                     email: Some((email.clone(), true)),
+                    given: if invitation.is_some() { Origin::Invitation } else { Origin::Default },
                     roles: self.roles_of(&db, invitation).await?,
                     ..NewUser::default()
                 };
@@ -277,6 +286,7 @@ impl Accounts {
         factors::drop_all(db, id).await?;
         addresses::drop_others(db, id).await?;
         users::drop_aliases(db, id).await?;
+        self.settle_roles(db, id, by).await?;
         self.end_everything(db, id, by).await?;
         if let Some(email) = email {
             users::verify_address(db, id, email.address(), self.store.now()).await?;
@@ -293,6 +303,7 @@ impl Accounts {
         if invitation.is_none() {
             self.may_have_account(email)?;
         }
+        let given = if invitation.is_some() { Origin::Invitation } else { Origin::Default };
         let wish = identity.username.as_deref().or_else(|| email.map(Email::local_part));
         let new = NewUser {
             username: wish.and_then(Username::suggested),
@@ -302,6 +313,7 @@ impl Accounts {
             roles: self.roles_of(db, invitation).await?,
             groups: identity.groups.clone(),
             locked: false,
+            given,
         };
         self.make_user(db, new, passed).await
     }

@@ -18,6 +18,7 @@ mod noting;
 pub mod passkeys;
 pub mod password;
 pub mod recovery;
+mod rules;
 mod second_factor;
 pub mod service_sessions;
 pub mod signing_up;
@@ -46,10 +47,12 @@ pub use username::Renamed;
 pub use voice::Voice;
 pub use ways::Doors;
 
+use crate::config::RoleRules;
 use crate::config::settings::Login;
 use crate::domain::audit::{self, By, What};
 use crate::domain::id::SessionId;
 use crate::domain::proof::{self, Proof};
+use crate::domain::role::Origin;
 use crate::domain::user::User;
 use crate::extension::decide::{Hooks, Stopped};
 use crate::extension::{Event, EventKind, Extension, delivery};
@@ -71,6 +74,8 @@ pub struct Accounts {
     parcels: Arc<Notify>,
     /// In whose name letters are written.
     voice: Voice,
+    /// Who gets which role by itself.
+    rules: Arc<RoleRules>,
     /// Everything is tried, and nothing is kept.
     is_rehearsal: bool,
 }
@@ -134,14 +139,30 @@ impl Accounts {
         parcels: Arc<Notify>,
     ) -> Self {
         let hasher = Hasher::new(&login.password);
-        let (hooks, voice) = (Arc::default(), Voice::default());
-        Self { store, login, told, hooks, sealer, hasher, parcels, voice, is_rehearsal: false }
+        Self {
+            store,
+            login,
+            told,
+            hooks: Arc::default(),
+            sealer,
+            hasher,
+            parcels,
+            voice: Voice::default(),
+            rules: Arc::default(),
+            is_rehearsal: false,
+        }
     }
 
     /// The same, writing letters in this name.
     #[must_use]
     pub fn speaking(self, voice: Voice) -> Self {
         Self { voice, ..self }
+    }
+
+    /// The same, with these rules for roles.
+    #[must_use]
+    pub fn ruled(self, rules: RoleRules) -> Self {
+        Self { rules: Arc::new(rules), ..self }
     }
 
     /// The same, where deeds that are one transaction are tried and not kept.
@@ -225,7 +246,7 @@ impl Accounts {
                 return Ok(None);
             }
         }
-        let user = users::create(&db, new, now).await?;
+        let user = users::create(&db, users::NewUser { given: Origin::Admin, ..new }, now).await?;
         if let Some(hash) = hash {
             users::set_password_hash(&db, user.id, &hash, now).await?;
         }

@@ -106,6 +106,7 @@ impl Accounts {
             return Ok(None);
         }
         self.record(&db, by, What::new(Event::IdentityUnlinked).target(user.id).provider(&subject.provider)).await?;
+        self.settle_roles(&db, user.id, by).await?;
         let line = format!("The sign-in with {} was disconnected from your account.", subject.provider);
         self.write_to(&db, user, "A way to sign in was removed", &line).await?;
         self.commit(db).await?;

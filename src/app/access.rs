@@ -90,8 +90,9 @@ impl App {
 
     /// What may be done to each of these items, in their order.
     pub async fn may(&self, about: &About<'_>, mut wishes: Vec<Wish>) -> Result<Vec<Access>, AskError> {
-        let all = |access: Access| Ok(vec![access; wishes.len()]);
-        let Some(claimant) = self.entering(about) else { return all(Access::denied(NO_TOKEN)) };
+        let Some(claimant) = self.entering(about).await? else {
+            return Ok(vec![Access::denied(NO_TOKEN); wishes.len()]);
+        };
         self.look_for_orphans(&mut wishes).await?;
         match self.chain.access(&claimant.question(about.service, about.ip), &wishes).await {
             Err(ChainError::Denied { provider, .. }) => Ok(vec![Access::denied(provider); wishes.len()]),
@@ -102,7 +103,7 @@ impl App {
     /// Whether a value is within a limit of theirs. A name that nobody knows allows nothing, unless a provider says otherwise.
     pub async fn within(&self, about: &About<'_>, name: &str, value: f64) -> Result<Within, AskError> {
         let refused = |by: &str| Ok(Within { said: Access::denied(by), limit: None });
-        let Some(claimant) = self.entering(about) else { return refused(NO_TOKEN) };
+        let Some(claimant) = self.entering(about).await? else { return refused(NO_TOKEN) };
         match self.chain.within(&claimant.question(about.service, about.ip), name, value).await {
             Err(ChainError::Denied { provider, .. }) => refused(&provider),
             other => Ok(other?),
@@ -117,7 +118,7 @@ impl App {
         many: u32,
         window: Duration,
     ) -> Result<Tally, AskError> {
-        let Some(claimant) = self.entering(about) else { return Ok(Tally::NOTHING) };
+        let Some(claimant) = self.entering(about).await? else { return Ok(Tally::NOTHING) };
         let (key, limit) = match counter {
             Counter::Shared { key, most } => {
                 let whose = if claimant.is_person() { claimant.who.subject() } else { String::new() };
@@ -154,8 +155,10 @@ impl App {
     }
 
     /// Who is asked about, if they would get a token for the service as far as permission providers do not decide it.
-    fn entering<'a>(&self, about: &About<'a>) -> Option<Claimant<'a>> {
-        about.claimant.filter(|claimant| about.service.enabled && self.turned_away(about.service, claimant).is_none())
+    async fn entering<'a>(&self, about: &About<'a>) -> Result<Option<Claimant<'a>>, StoreError> {
+        let Some(claimant) = about.claimant.filter(|_| about.service.enabled) else { return Ok(None) };
+        let facts = self.facts_for(about.service, &claimant).await?;
+        Ok(self.turned_away(about.service, &claimant, &facts).is_none().then_some(claimant))
     }
 
     /// Finds out whose owner, or whose share list, has somebody who has no account here that may be used: with one question.

@@ -5,7 +5,8 @@ use std::net::IpAddr;
 use serde_json::{Map, json};
 use time::OffsetDateTime;
 
-use super::{App, Claimant, Closed};
+use super::entry::{Entering, extra_claims};
+use super::{App, Claimant, Closed, Missing};
 use crate::domain::claims::{Audience, ClassicClaims, ServiceClaims, Spelled, Sub};
 use crate::domain::id::{SessionId, TokenId};
 use crate::domain::permission::Permissions;
@@ -15,6 +16,7 @@ use crate::extension::decide::Stopped;
 use crate::keys::{Kind, Signed, TokenError};
 use crate::permission::Who;
 use crate::permission::chain::{ChainError, Granted};
+use crate::store::StoreError;
 use crate::store::live::Live;
 
 /// `typ` of service tokens (RFC 9068 §2.1).
@@ -61,6 +63,12 @@ pub enum Refusal {
     /// An extension says no, or nothing that counts.
     #[error(transparent)]
     Stopped(#[from] Stopped),
+    /// What is missing that the service asks for.
+    #[error("the user lacks what the service asks for")]
+    Missing(Vec<Missing>),
+    /// What rules look at cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// The token cannot be signed.
     #[error(transparent)]
     Token(#[from] TokenError),
@@ -98,17 +106,18 @@ impl App {
         claimant: &Claimant<'_>,
         ip: Option<IpAddr>,
     ) -> Result<Granted, Refusal> {
-        if let Some(refusal) = self.turned_away(service, claimant) {
+        let entering = self.facts_for(service, claimant).await?;
+        if let Some(refusal) = self.turned_away(service, claimant, &entering) {
             return Err(refusal);
         }
         match self.chain.decide(&claimant.question(service, ip)).await {
             Err(ChainError::Denied { message, .. }) => Err(Refusal::Denied(message)),
-            other => Ok(other?),
+            other => Ok(with_own_claims(service, other?, &entering)),
         }
     }
 
     /// Why they get no token for the service, whatever permission providers say; `None` if nothing stands against it.
-    pub fn turned_away(&self, service: &Service, claimant: &Claimant<'_>) -> Option<Refusal> {
+    pub fn turned_away(&self, service: &Service, claimant: &Claimant<'_>, entering: &Entering) -> Option<Refusal> {
         if let Who::Person(user) = claimant.who {
             if user.is_locked() {
                 return Some(Refusal::Denied("This account is locked.".into()));
@@ -117,7 +126,8 @@ impl App {
                 return Some(Refusal::Closed(closed));
             }
         }
-        refusal(service, claimant, self.now()).map(|why| Refusal::Denied(why.into()))
+        let missing = self.missing(service, claimant, entering);
+        (!missing.is_empty()).then_some(Refusal::Missing(missing))
     }
 
     /// A token of at most `max_token_size`: what does not fit is left out, one part after the other, and fetched with the token.
@@ -217,25 +227,12 @@ impl App {
     }
 }
 
-/// Why the service gets no token for them, in a sentence for them; `None` if nothing stands against it.
-fn refusal(service: &Service, claimant: &Claimant<'_>, now: OffsetDateTime) -> Option<&'static str> {
-    if !may_enter(service, claimant.who.roles()) {
-        return Some("Your account does not have a role that this service asks for.");
+/// What the file adds to the service's tokens stands, whatever permission providers say.
+fn with_own_claims(service: &Service, mut granted: Granted, entering: &Entering) -> Granted {
+    if !service.claims.is_empty() {
+        granted.claims.extend(extra_claims(service, entering));
     }
-    if claimant.is_vouched() {
-        return None;
-    }
-    if !service.accepts(claimant.method) {
-        return Some("This service asks for another way to sign in.");
-    }
-    if claimant.is_person() && service.require_mfa && !proof::is_multi_factor(claimant.amr) {
-        return Some("This service asks for a second factor. Sign in to it again.");
-    }
-    let is_fresh = |age| claimant.auth_time.is_some_and(|at| now - at < age);
-    if claimant.is_person() && !service.max_auth_age.is_none_or(is_fresh) {
-        return Some("This service asks for a fresh sign-in. Sign in to it again.");
-    }
-    None
+    granted
 }
 
 /// When a token issued at `now` dies: with its time, or with the session or key it comes from.

@@ -5,6 +5,7 @@ mod admin_link;
 pub mod boot;
 mod caller;
 mod claimant;
+mod entry;
 mod gate;
 pub mod guesses;
 mod hooks;
@@ -33,6 +34,7 @@ pub use access::{About, AskError, Counter, Tally};
 pub use admin_link::{ADMIN, Minted};
 pub use caller::{Holding, Keyed};
 pub use claimant::Claimant;
+pub use entry::Missing;
 pub use gate::Closed;
 pub use issue::{Issued, Refusal, may_enter};
 use old_tokens::OldTokens;
@@ -204,7 +206,8 @@ impl App {
         let accounts =
             Accounts::new(house.store.clone(), login, extensions.clone(), house.master.clone(), house.parcels.clone())
                 .speaking(Voice::of(&settings))
-                .asking(hooks.clone());
+                .asking(hooks.clone())
+                .ruled(settings.assign.clone());
         let door = Door::new(house.master.clone(), house.store.clone());
         let chain = Chain::new(&plugged.permissions, house.chain_state.clone(), house.clock.clone());
         let providers = plugged.providers;

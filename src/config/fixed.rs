@@ -39,6 +39,8 @@ pub fn settings(loader: &mut Loader, world: &World<'_>) -> Settings {
         theme,
         roles: Vec::new(),
         role_descriptions: std::collections::BTreeMap::new(),
+        assign: super::rules::RoleRules::default(),
+        gates: std::collections::BTreeMap::new(),
         services: Vec::new(),
         providers: Vec::new(),
         permissions: Vec::new(),

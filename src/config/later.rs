@@ -12,11 +12,7 @@ const KEYS: &[(&str, &[&str])] = &[
     ("login", &["layout", "auto_redirect", "remember_last_method", "hide_unknown_user"]),
     ("login.passkey", &["discoverable", "attestation"]),
     ("keys", &["id_token_alg"]),
-    ("roles.*", &["assign"]),
-    (
-        "providers.*",
-        &["allow", "deny", "forward", "store_tokens", "refresh_profile", "on_logout", "backchannel_logout"],
-    ),
+    ("providers.*", &["forward", "store_tokens", "on_logout", "backchannel_logout"]),
     (
         "services.*",
         &[
@@ -35,10 +31,8 @@ const KEYS: &[(&str, &[&str])] = &[
             "refresh_token_ttl",
             "refresh_absolute_ttl",
             "refresh_reuse_grace",
-            "access",
             "consent",
             "subject",
-            "claims",
             "theme",
             "forward_auth",
         ],

@@ -245,8 +245,18 @@ fn unknown_section(entry: &Entry) -> Mistake {
 }
 
 /// The ids that are paths of the login pages, or methods of the house.
-const RESERVED: [&str; 9] =
-    ["api-key", "password", "magic-link", "check-mail", "code", "forgot", "link-accounts", "logout", "reset"];
+const RESERVED: [&str; 10] = [
+    "api-key",
+    "password",
+    "magic-link",
+    "check-mail",
+    "code",
+    "forgot",
+    "link-accounts",
+    "logout",
+    "no-access",
+    "reset",
+];
 
 /// What is wrong with an id, and what to do.
 fn id_mistake(family: &str, id: &str) -> Option<(String, &'static str)> {

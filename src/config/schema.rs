@@ -112,6 +112,9 @@ fn plugged(family: &str, kinds: Kinds<'_>, generator: &mut SchemaGenerator) -> V
         if family == "providers" {
             let meaning = "A provider that is off is not offered; what was linked stays.";
             section["properties"]["enabled"] = json!({ "type": "boolean", "default": true, "description": meaning });
+            for (key, property) in super::rules::gate_schema() {
+                section["properties"][key] = property;
+            }
         }
         let mut explicit = section.clone();
         match explicit["required"].as_array_mut() {

@@ -7,12 +7,14 @@ use url::Url;
 
 use super::load::Loader;
 use super::raw;
+use super::rules;
 use super::section::Section;
 use super::settings::{Server, Settings};
 use super::value::Node;
 use super::words::nearest;
 use crate::domain::return_to::pattern_mistake;
 use crate::domain::service::{Algorithm, Delivery, PermissionsIn, Service};
+use crate::rule::About;
 
 /// Roles that are there without being declared.
 const BUILT_IN: [&str; 2] = ["admin", "member"];
@@ -22,6 +24,8 @@ pub fn with_families(mut settings: Settings, loader: &mut Loader) -> Settings {
     for section in loader.split.family("roles") {
         let role = loader.read_section::<raw::Role>(&section);
         settings.roles.push(section.id().to_owned());
+        let given = rules::read(&section, "assign", &role.assign, About::Identity, loader);
+        settings.assign.add(section.id(), given);
         if !role.description.is_empty() {
             settings.role_descriptions.insert(section.id().to_owned(), role.description);
         }
@@ -35,9 +39,14 @@ pub fn with_families(mut settings: Settings, loader: &mut Loader) -> Settings {
     for section in loader.split.family("services") {
         let raw = loader.read_section::<raw::Service>(&section);
         check(&raw, &section, &known, &settings.server, loader);
-        settings.services.push(service(raw, section.id(), settings.keys.access_token_alg));
+        let access = rules::read(&section, "access", &raw.access, About::Access, loader);
+        let claims = rules::claims(&section, &raw.claims, loader);
+        let service = service(raw, section.id(), settings.keys.access_token_alg);
+        settings.services.push(Service { access, claims, ..service });
     }
+    settings.assign.keep_for(&settings.services);
     settings.providers = enabled(loader);
+    settings.gates = rules::gates(&mut settings.providers, loader);
     settings.permissions = loader.split.family("permissions");
     settings.extensions = loader.split.family("extensions");
     settings
@@ -209,6 +218,8 @@ fn service(raw: raw::Service, id: &str, inherited: Algorithm) -> Service {
         max_auth_age: Some(raw.max_auth_age.0).filter(|age| !age.is_zero()),
         allowed_providers: raw.allowed_providers,
         allowed_roles: raw.allowed_roles,
+        access: Vec::new(),
+        claims: Vec::new(),
         client_secret_hash: secret.map(|secret| {
             let hash = digest(&SHA256, secret.reveal().as_bytes());
             hash.as_ref().try_into().expect("SHA-256 has 32 bytes")

@@ -7,6 +7,7 @@ use ipnet::IpNet;
 use time::{Duration, OffsetDateTime};
 use url::Url;
 
+use super::rules::{Gate, RoleRules};
 use super::{Rate, Secret};
 use crate::domain::email::Email;
 use crate::domain::linking::LinkPolicy;
@@ -34,6 +35,10 @@ pub struct Settings {
     pub roles: Vec<String>,
     /// What people see of a role, by its name; where the file says something.
     pub role_descriptions: std::collections::BTreeMap<String, String>,
+    /// Who gets which role by itself.
+    pub assign: RoleRules,
+    /// Whom a provider lets in, by its id; where the file says something.
+    pub gates: std::collections::BTreeMap<String, Gate>,
     pub services: Vec<Service>,
     pub providers: Vec<super::Section>,
     pub permissions: Vec<super::Section>,

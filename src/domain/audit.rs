@@ -150,6 +150,10 @@ events! {
     RoleGranted = "role.granted", Warning;
     /// Somebody has it no longer.
     RoleRevoked = "role.revoked", Warning;
+    /// A rule gives somebody a role.
+    RoleAssigned = "role.assigned", Warning;
+    /// No rule gives it any more.
+    RoleUnassigned = "role.unassigned", Warning;
     /// A signing key is made.
     KeyGenerated = "key.generated", Notice;
     /// It signs.

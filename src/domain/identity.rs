@@ -1,6 +1,7 @@
 //! Who an upstream says somebody is.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use url::Url;
 
 use super::email::VerifiedEmail;
@@ -35,6 +36,10 @@ pub struct Identity {
     /// Whether the upstream says that it asked for two factors (RFC 8176 §2, `mfa`). What that is worth is not its to say.
     #[serde(default)]
     pub says_mfa: bool,
+    /// What else the provider says, by its own names, at most 32 KiB; `None` where it was forgotten on the way, and nothing can be
+    /// concluded from groups and claims.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claims: Option<Map<String, Value>>,
 }
 
 /// Longest subject that is kept, in bytes.

@@ -18,6 +18,7 @@ pub mod pause;
 pub mod permission;
 pub mod proof;
 pub mod return_to;
+pub mod role;
 pub mod scope;
 pub mod service;
 pub mod user;

@@ -1,8 +1,10 @@
 //! A service: who receives tokens, and how.
 
+use serde_json::Value;
 use time::Duration;
 
 use crate::domain::permission::Merge;
+use crate::rule::{Claims, Rule};
 
 /// A service as the file describes it.
 #[derive(Debug, Clone)]
@@ -49,6 +51,10 @@ pub struct Service {
     pub allowed_providers: Vec<String>,
     /// Only users with one of these roles; empty means all.
     pub allowed_roles: Vec<String>,
+    /// What must hold of whoever enters; all of it.
+    pub access: Vec<Rule>,
+    /// What its tokens say beside the usual, by name; never a reserved one.
+    pub claims: Vec<(String, Extra)>,
     /// SHA-256 of the client secret; `None` for a service without one.
     pub client_secret_hash: Option<[u8; 32]>,
 }
@@ -63,6 +69,36 @@ impl Service {
     pub fn has_permissions_in(&self, place: PermissionsIn) -> bool {
         self.permissions_in.contains(&place)
     }
+}
+
+impl Service {
+    /// The claims of providers that it asks for.
+    pub fn wanted_claims(&self) -> Claims {
+        let mut wanted = Claims::default();
+        self.access.iter().for_each(|rule| wanted.add(rule.claims()));
+        for (_, extra) in &self.claims {
+            match extra {
+                Extra::Const(_) => {}
+                Extra::Expr(expression) => wanted.add(expression.claims()),
+                Extra::Path(path) => {
+                    let first = path.split('.').next().unwrap_or_default();
+                    wanted.add(&Claims::Named([path.clone(), first.to_owned()].into()));
+                }
+            }
+        }
+        wanted
+    }
+}
+
+/// Where a claim of a service's tokens comes from.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Extra {
+    /// The same for everybody.
+    Const(Value),
+    /// A path in the provider's claims: `org.name`.
+    Path(String),
+    /// Worked out.
+    Expr(Rule),
 }
 
 /// How a finished sign-in comes back to `next`.

@@ -258,6 +258,8 @@ fn refused(refusal: Refusal) -> Error {
         Refusal::Closed(Closed::Leaving) => Code::AccountLeaving.into(),
         Refusal::Denied(message) if message.is_empty() => Code::AccessDenied.into(),
         Refusal::Denied(message) => Error::new(Code::AccessDenied).detail(message),
+        Refusal::Missing(missing) => Error::missing(missing),
+        Refusal::Store(error) => error.into(),
         Refusal::Chain(error) => Error::new(Code::PermissionProviderFailed).because(error),
         Refusal::Stopped(stopped) => stopped.into(),
         Refusal::Token(error) => error.into(),

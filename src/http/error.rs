@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use super::layers::RequestId;
+use crate::app::Missing;
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident = $status:ident, $slug:literal, $code:literal, $title:literal;)+) => {
@@ -169,6 +170,8 @@ pub struct Error {
     pub retry_after: Option<Duration>,
     /// The methods the address knows.
     pub allow: Option<HeaderValue>,
+    /// What somebody lacks who may not enter a service.
+    pub missing: Option<Arc<Vec<Missing>>>,
 }
 
 impl Error {
@@ -183,12 +186,18 @@ impl Error {
                 | Code::TooManyRequests
         )
         .then_some(Duration::from_secs(5));
-        Self { code, detail: None, cause: None, retry_after, allow: None }
+        Self { code, detail: None, cause: None, retry_after, allow: None, missing: None }
     }
 
     /// The request cannot be understood, and why.
     pub fn bad_request(detail: impl Into<String>) -> Self {
         Self::new(Code::BadRequest).detail(detail)
+    }
+
+    /// Somebody may not enter a service, for they lack something.
+    pub fn missing(missing: Vec<Missing>) -> Self {
+        let first = missing.first().map(|first| first.sentence().to_owned());
+        Self { detail: first, missing: Some(Arc::new(missing)), ..Self::new(Code::AccessDenied) }
     }
 
     /// Our fault.
@@ -285,6 +294,10 @@ pub struct Problem {
     /// The request, as in `X-Request-Id`: `urn:uuid:…`.
     #[serde(skip_serializing_if = "Option::is_none")]
     instance: Option<String>,
+    /// Of `access-denied`: what is missing, each with `what`: `role` and `method` (with `one_of`), `second-factor`,
+    /// `fresh-sign-in`, or `rule` (with the number of the rule).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    missing: Vec<serde_json::Value>,
 }
 
 impl IntoResponse for Error {
@@ -296,6 +309,7 @@ impl IntoResponse for Error {
             detail: self.detail.clone(),
             code: self.code.number(),
             instance: RequestId::current().map(|id| format!("urn:uuid:{id}")),
+            missing: self.missing.iter().flat_map(|all| all.iter().map(Missing::to_json)).collect(),
         };
         let body = serde_json::to_string(&problem).expect("a problem is plain JSON");
         let mut response = Response::new(body.into());

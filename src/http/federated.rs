@@ -142,7 +142,7 @@ async fn come_back(
     let limits = [Limit::of_client("login", browser.ip(), site.app.settings.rate_limit.login_ip)];
     count_all(&site, browser.ip(), &limits).await?;
     if let Some(wish) = identities::wish(&attempt) {
-        let identity = vouched(provider, &attempt, answer).await?;
+        let identity = vouched(&site, provider, &attempt, answer).await?;
         forgive_all(&site, browser.ip(), &limits).await?;
         return identities::connect(&site, browser, &wish, &identity).await;
     }
@@ -198,9 +198,28 @@ fn proof(site: &Site, method: &str, identity: &Identity) -> Proof {
 }
 
 /// Whom the provider vouches for, where nobody signs in.
-async fn vouched(provider: &dyn Provider, attempt: &Attempt, answer: Answer) -> Result<Identity, Error> {
+async fn vouched(site: &Site, provider: &dyn Provider, attempt: &Attempt, answer: Answer) -> Result<Identity, Error> {
     let callback = said(answer)?;
-    federated::resume(provider, attempt, &callback).await.map_err(|error| failed(&attempt.method, error))
+    admitted(site, provider, attempt, &callback).await
+}
+
+/// Who it is, if the rules of the provider let them in.
+async fn admitted(
+    site: &Site,
+    provider: &dyn Provider,
+    attempt: &Attempt,
+    callback: &Callback,
+) -> Result<Identity, Error> {
+    let id = &attempt.method;
+    let identity = federated::resume(provider, attempt, callback).await.map_err(|error| failed(id, error))?;
+    match site.app.refused_by_gate(&identity) {
+        None => Ok(identity),
+        Some(rule) => {
+            tracing::info!(provider.name = id, rule, "a rule of the provider's section lets somebody not in");
+            let words = format!("Your account at {} may not be used here.", provider.button().name);
+            Err(Error::new(Code::ProviderRefused).detail(words))
+        }
+    }
 }
 
 /// What came back, unless somebody said no.
@@ -251,12 +270,12 @@ async fn arrive(
     callback: &Callback,
     by: &By,
 ) -> Result<Arrived, Error> {
-    let identity =
-        federated::resume(provider, attempt, callback).await.map_err(|error| failed(&attempt.method, error))?;
+    let identity = admitted(site, provider, attempt, callback).await?;
     let rules = provider.rules();
     let service = attempt.next.as_ref().map(|next| next.service.as_str());
     let way = Way { method: &attempt.method, service, by };
-    let arrival = Arrival { identity: &identity, link: rules.link, signup: rules.signup, way };
+    let refresh = site.app.gate(&attempt.method).refresh;
+    let arrival = Arrival { identity: &identity, link: rules.link, signup: rules.signup, refresh, way };
     let outcome = site.app.accounts.arrive(arrival).await?;
     let user = match &outcome {
         Outcome::In(user) => user.id,

@@ -11,11 +11,12 @@ use super::account::LEFT;
 use super::browser::Browser;
 use super::error::{Code, Error};
 use super::known;
+use super::no_access;
 use super::reset;
 use super::site::Site;
 use super::sudo;
 use crate::account::{AccountError, Need};
-use crate::app::App;
+use crate::app::{App, Claimant};
 use crate::domain::audit::Actor;
 use crate::domain::id::{SessionId, UserId};
 use crate::domain::identity::Identity;
@@ -57,9 +58,16 @@ pub struct Waiting {
 /// Keeps the identity in the browser until its user has signed in another way.
 pub fn wait_for_proof(site: &Site, browser: &mut Browser, waiting: &Waiting, next: Option<Next>) {
     let mut memory = serde_json::to_value(waiting).expect("plain JSON");
+    let wanted = site.app.settings.assign.wanted();
+    let claims = waiting.identity.claims.as_ref().map(|claims| wanted.of(claims, LONGEST_GROUPS));
+    memory["identity"]["claims"] = serde_json::json!(claims);
     if memory["identity"]["groups"].to_string().len() > LONGEST_GROUPS {
         // A cookie has no room for them; the next sign-in brings them again.
         memory["identity"]["groups"] = serde_json::json!([]);
+        memory["identity"]["claims"] = serde_json::Value::Null;
+    }
+    if memory["identity"]["claims"].to_string().len() > LONGEST_GROUPS {
+        memory["identity"]["claims"] = serde_json::Value::Null;
     }
     let attempt = site.app.door.begin(LINK, next, LINK_PATIENCE, memory);
     browser.keep(&attempt, false);
@@ -103,7 +111,8 @@ pub async fn finish(
     let by = browser.by(Actor::User(user.id));
     let promoted = site.app.accounts.promoted(user, &site.app.settings.admin.emails, &by).await?;
     let user = promoted.as_ref().unwrap_or(user);
-    let service = next.as_ref().and_then(|next| site.app.service(&next.service));
+    let strict = no_access::as_strict(site, &Claimant::of_proof(user, &proof, site.app.now()), next.as_ref()).await?;
+    let service = strict.as_ref().or_else(|| next.as_ref().and_then(|next| site.app.service(&next.service)));
     match site.app.accounts.need(user, &proof, service).await? {
         Need::Nothing => complete(site, browser, user, proof, next).await,
         lacking => {
@@ -150,6 +159,7 @@ pub async fn complete(
     site.app.accounts.may_complete(user, &proof.method, service, &by).await?;
     let connected = link_waiting(site, &mut browser, user).await?;
     let confirmed = sudo::confirmed(site, &mut browser, user.id).await?;
+    let barred = no_access::bars(site, &Claimant::of_proof(user, &proof, site.app.now()), next.as_ref()).await?;
     site.app.accounts.signed_in(user, &proof, service, &by).await?;
     let session = SessionId::new();
     let signed_in = SignedIn {
@@ -170,6 +180,7 @@ pub async fn complete(
         _ if site.app.closed(user).is_some() => site.path(sudo::gate(site, user)),
         (Some(page), _, None) => site.path(&page),
         (None, Some(id), None) => format!("{}?connected={id}", site.path("/account")),
+        _ if barred => no_access::path(site, next.as_ref()),
         _ => way_back(site, user.id, session, ends, next.as_ref())?,
     };
     Ok(browser.answer(see_other(&to)))

@@ -16,6 +16,7 @@ use super::federated::Target;
 use super::fields::{Form, Query};
 use super::finish::{finish, see_other, wait_for_factor, waiting, way_back};
 use super::guess::Guess;
+use super::no_access;
 use super::page::{
     Hidden, Href, LinkAccountsPage, LoginButton, LoginPage, MagicLinkForm, Methods, Notice, Page, PasskeyForm,
     PasswordForm, ServiceLink, Signal,
@@ -24,6 +25,7 @@ use super::reset::resets;
 use super::site::{Running, Site};
 use super::sudo::gate;
 use crate::account::Need;
+use crate::app::Claimant;
 use crate::config::settings::{RememberMe, Signup};
 use crate::domain::audit::Actor;
 use crate::domain::id::UserId;
@@ -68,7 +70,8 @@ async fn page(
 
 /// Somebody who is signed in goes on, if the service asks for nothing more.
 async fn on(site: &Site, mut browser: Browser, live: &Live, next: Option<Next>) -> Result<Response, Error> {
-    let service = next.as_ref().and_then(|next| site.app.service(&next.service));
+    let strict = no_access::as_strict(site, &Claimant::of(live), next.as_ref()).await?;
+    let service = strict.as_ref().or_else(|| next.as_ref().and_then(|next| site.app.service(&next.service)));
     let proof = Proof { method: live.method.clone(), amr: live.amr.clone() };
     let to = match service {
         Some(service) if service.require_mfa => site.app.accounts.need(&live.user, &proof, Some(service)).await?,
@@ -76,6 +79,9 @@ async fn on(site: &Site, mut browser: Browser, live: &Live, next: Option<Next>) 
     };
     let to = match to {
         _ if site.app.closed(&live.user).is_some() => site.path(gate(site, &live.user)),
+        Need::Nothing if no_access::bars(site, &Claimant::of(live), next.as_ref()).await? => {
+            no_access::path(site, next.as_ref())
+        }
         Need::Nothing => way_back(site, live.user.id, live.id, live.expires_at, next.as_ref())?,
         lacking => wait_for_factor(site, &mut browser, live.user.id, proof, next, lacking).await?,
     };

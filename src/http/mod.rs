@@ -26,6 +26,7 @@ pub mod layers;
 pub mod limit;
 pub mod login;
 pub mod magic_link;
+pub mod no_access;
 pub mod openapi;
 pub mod origin;
 pub mod page;
@@ -67,6 +68,7 @@ pub fn router(running: &Running, sessions: Sessions, readiness: Readiness) -> Ro
     let mut pages = Router::new()
         .merge(account::router())
         .merge(login::router())
+        .merge(no_access::router())
         .merge(reset::router())
         .merge(magic_link::router())
         .merge(federated::router())

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 use time::Duration;
 use url::Url;
 
@@ -15,11 +15,14 @@ use crate::domain::email::{Email, VerifiedEmail};
 use crate::domain::identity::{Identity, Subject, avatar, display_name};
 use crate::net::{self, Limits, Outward};
 use crate::plugin::Tools;
+use crate::rule::Claims;
 
 /// Each call upstream, unless the section says otherwise.
 const TIMEOUT: Duration = Duration::seconds(5);
 /// Longest group name that is kept, in characters.
 const LONGEST_GROUP: usize = 200;
+/// Most bytes of claims that rules can look at.
+const MOST_CLAIMS: usize = 32 << 10;
 /// Most groups that are kept.
 const MOST_GROUPS: usize = 500;
 
@@ -128,6 +131,7 @@ impl Common {
             avatar_url: words(&self.claims.avatar).and_then(|picture| avatar(&picture)),
             groups: find(&self.claims.groups).map(|groups| self.groups(&groups)).unwrap_or_default(),
             says_mfa: false,
+            claims: Some(together(documents)),
         })
     }
 
@@ -173,6 +177,15 @@ impl Common {
         groups.truncate(MOST_GROUPS);
         groups
     }
+}
+
+/// All members of the documents; one that several have is the first's.
+fn together(documents: &[&Value]) -> Map<String, Value> {
+    let mut all = Map::new();
+    for (name, value) in documents.iter().rev().filter_map(|document| document.as_object()).flatten() {
+        all.insert(name.clone(), value.clone());
+    }
+    Claims::All.of(&all, MOST_CLAIMS)
 }
 
 fn limits(keys: &Keys, tools: &Tools, wrongs: &mut Wrongs) -> Limits {

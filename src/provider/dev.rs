@@ -1,5 +1,6 @@
 //! People made up for development: one click, no password, only in dev mode.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -60,6 +61,9 @@ pub struct Person {
     /// Whether the person may not sign in.
     #[serde(default)]
     pub locked: bool,
+    /// What else is said of the person, for rules.
+    #[serde(default)]
+    pub claims: BTreeMap<String, serde_json::Value>,
 }
 
 /// All made-up people.
@@ -113,7 +117,8 @@ impl Dev {
 }
 
 fn seed(person: Person, id: &str) -> Result<Seed, String> {
-    let Person { name, email, email_verified, roles, groups, locked } = person;
+    let Person { name, email, email_verified, roles, groups, locked, claims } = person;
+    let claims = Some(claims.into_iter().collect());
     let Some(subject) = Subject::new(id, REALM, &name) else {
         return Err("everybody needs a name".into());
     };
@@ -125,8 +130,16 @@ fn seed(person: Person, id: &str) -> Result<Seed, String> {
     let email = email.and_then(|email| VerifiedEmail::vouched(email, email_verified.unwrap_or(true)));
     let groups = groups.into_iter().map(|group| format!("{id}:{group}")).collect();
     let username = username.map(|username| username.as_str().to_owned());
-    let identity =
-        Identity { subject, email, name: display_name(&name), username, avatar_url: None, groups, says_mfa: false };
+    let identity = Identity {
+        subject,
+        email,
+        name: display_name(&name),
+        username,
+        avatar_url: None,
+        groups,
+        says_mfa: false,
+        claims,
+    };
     Ok(Seed { identity, roles, locked })
 }
 

@@ -7,7 +7,7 @@ use sea_orm::{
 use serde_json::{Map, Value, json};
 
 use super::entity::{
-    address, alias, api_key, audit_event, identity, passkey, password, permission_record, recovery_code,
+    address, alias, api_key, audit_event, identity, passkey, password, permission_record, recovery_code, role_origin,
     service_session, session, shadow_difference, totp, user,
 };
 use super::{Store, StoreError};
@@ -46,6 +46,8 @@ impl Store {
         all.insert("addresses".into(), rows(db, address::Entity, address::Column::UserId.eq(id.0)).await?);
         all.insert("names_before".into(), rows(db, alias::Entity, alias::Column::UserId.eq(id.0)).await?);
         all.insert("identities".into(), rows(db, identity::Entity, identity::Column::UserId.eq(id.0)).await?);
+        let roles = rows(db, role_origin::Entity, role_origin::Column::UserId.eq(id.0)).await?;
+        all.insert("roles".into(), roles);
         all.insert("password".into(), rows(db, password::Entity, password::Column::UserId.eq(id.0)).await?);
         all.insert("authenticator_app".into(), rows(db, totp::Entity, totp::Column::UserId.eq(id.0)).await?);
         all.insert("passkeys".into(), rows(db, passkey::Entity, passkey::Column::UserId.eq(id.0)).await?);

@@ -25,6 +25,7 @@ pub mod outbox;
 pub mod people;
 pub mod quotas;
 pub mod records;
+pub mod roles;
 pub mod service_sessions;
 pub mod sessions;
 pub mod shadows;

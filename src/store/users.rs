@@ -8,10 +8,11 @@ use sea_orm::{
 use time::OffsetDateTime;
 
 use super::entity::{address, alias, identity, password, user};
-use super::{Store, StoreError, people};
+use super::{Store, StoreError, people, roles};
 use crate::domain::email::Email;
 use crate::domain::id::UserId;
 use crate::domain::identity::Subject;
+use crate::domain::role::Origin;
 use crate::domain::user::{Address, User, Username};
 use crate::domain::username::key_of;
 use crate::keys::random;
@@ -33,6 +34,8 @@ pub struct NewUser {
     pub roles: Vec<String>,
     pub groups: Vec<String>,
     pub locked: bool,
+    /// Where the roles come from.
+    pub given: Origin,
 }
 
 /// One linked identity, for lists.
@@ -195,6 +198,7 @@ pub async fn create(db: &impl ConnectionTrait, new: NewUser, now: i64) -> Result
     if row.username_key == Set(None) {
         insert(db, row).await?;
     }
+    roles::note(db, id, &new.roles, new.given, now).await?;
     if let Some((email, verified)) = new.email {
         put_address(db, id, &email, verified, now).await?;
     }

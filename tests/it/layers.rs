@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// Who may use whom: everybody those further up in this list, nobody their own row.
 const ROWS: &[&[&str]] = &[
+    &["rule"],
     &["domain", "clock", "memo"],
     &["config", "keys", "net", "mail"],
     &["store"],

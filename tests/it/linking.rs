@@ -8,6 +8,7 @@ use std::ops::Deref;
 
 use super::stage::Stage;
 use crate::account::{AccountError, Arrival, Outcome, Way};
+use crate::config::Refresh;
 use crate::domain::audit::By;
 use crate::domain::email::{Email, VerifiedEmail};
 use crate::domain::identity::{Identity, Subject};
@@ -63,7 +64,7 @@ impl House {
 }
 
 fn arrival(identity: &Identity) -> Arrival<'_> {
-    Arrival { identity, link: None, signup: None, way: WAY }
+    Arrival { identity, link: None, signup: None, refresh: Refresh::default(), way: WAY }
 }
 
 fn allowing(identity: &Identity, link: LinkPolicy) -> Arrival<'_> {
@@ -88,6 +89,7 @@ fn at(provider: &str, realm: &str, subject: &str) -> Identity {
         avatar_url: None,
         groups: Vec::new(),
         says_mfa: false,
+        claims: None,
     }
 }
 

@@ -34,6 +34,7 @@ mod passwords;
 mod people;
 mod permission;
 mod provider;
+mod rules;
 mod schema;
 mod server;
 mod service_sessions;

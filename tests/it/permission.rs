@@ -71,6 +71,8 @@ pub fn service(id: &str, permissions: &[&str]) -> Service {
         max_auth_age: None,
         allowed_providers: Vec::new(),
         allowed_roles: Vec::new(),
+        access: Vec::new(),
+        claims: Vec::new(),
         client_secret_hash: None,
     }
 }

@@ -48,6 +48,8 @@ async fn all_match(db: &DatabaseConnection) {
     matches(db, entity::user::Entity).await;
     matches(db, entity::address::Entity).await;
     matches(db, entity::identity::Entity).await;
+    matches(db, entity::identity_facts::Entity).await;
+    matches(db, entity::role_origin::Entity).await;
     matches(db, entity::invitation::Entity).await;
     matches(db, entity::password::Entity).await;
     matches(db, entity::session::Entity).await;

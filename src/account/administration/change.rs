@@ -7,9 +7,10 @@ use crate::domain::audit::{Event, What};
 use crate::domain::id::UserId;
 use crate::domain::identity::Subject;
 use crate::domain::merge_patch;
+use crate::domain::role::Origin;
 use crate::domain::user::{User, Username};
 use crate::extension::EventKind;
-use crate::store::{StoreError, Tx, changes, users};
+use crate::store::{StoreError, Tx, changes, roles, users};
 
 /// Most bytes of a user's attributes.
 const MOST: usize = 16 * 1024;
@@ -101,16 +102,25 @@ impl Office<'_> {
         let gives = matches!(deed, Deed::Grant(_));
         let db = self.accounts.store.begin().await?;
         let user = self.guarded(&db, id, deed).await?;
+        let now = self.accounts.store.now();
+        if gives {
+            // Also where a rule gives it already: from now on it stays without the rule.
+            roles::note(&db, id, &[role.to_owned()], Origin::Admin, now).await?;
+        }
         if user.roles.iter().any(|own| own == role) == gives {
+            if gives {
+                self.keep(db).await?;
+            }
             return Ok(false);
         }
-        let mut roles = user.roles;
+        let mut all = user.roles;
         if gives {
-            roles.push(role.to_owned());
+            all.push(role.to_owned());
         } else {
-            roles.retain(|own| own != role);
+            all.retain(|own| own != role);
+            roles::forget(&db, id, role).await?;
         }
-        changes::set_roles(&db, id, &roles, self.accounts.store.now()).await?;
+        changes::set_roles(&db, id, &all, now).await?;
         let event = if gives { Event::RoleGranted } else { Event::RoleRevoked };
         self.accounts.record(&db, self.by, What::new(event).target(id).details(json!({ "role": role }))).await?;
         self.keep(db).await?;
@@ -170,6 +180,7 @@ impl Office<'_> {
         }
         let what = What::new(Event::IdentityUnlinked).target(id).provider(&subject.provider);
         self.accounts.record(&db, self.by, what).await?;
+        self.accounts.settle_roles(&db, id, self.by).await?;
         self.keep(db).await?;
         Ok(true)
     }

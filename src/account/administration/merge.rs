@@ -99,6 +99,7 @@ impl Office<'_> {
         }
         let moved = merges::look(&db, gone, into).await?;
         merges::carry_out(&db, gone, into, &moved, now).await?;
+        self.accounts.settle_roles(&db, into, self.by).await?;
         let id = Uuid::now_v7();
         let plain = serde_json::to_vec(&moved).expect("what moved is plain JSON");
         let sealed = self.accounts.sealer.seal(SEALED_FOR, &id.to_string(), &plain);
@@ -120,6 +121,9 @@ impl Office<'_> {
         let moved: Option<Moved> = plain.and_then(|plain| serde_json::from_slice(&plain).ok());
         let moved = moved.ok_or(AdminError::NothingToUndo)?;
         merges::take_back(&db, &merge, &moved, now).await?;
+        for user in [merge.into, gone] {
+            self.accounts.settle_roles(&db, user, self.by).await?;
+        }
         let what = What::new(Event::UserUnmerged).target(merge.into).details(json!({ "gone": gone }));
         self.accounts.record(&db, self.by, what).await?;
         self.keep(db).await?;

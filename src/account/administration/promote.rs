@@ -6,8 +6,9 @@ use super::ADMIN;
 use crate::account::{AccountError, Accounts};
 use crate::domain::audit::{By, Event, What};
 use crate::domain::email::Email;
+use crate::domain::role::Origin;
 use crate::domain::user::User;
-use crate::store::{changes, users};
+use crate::store::{changes, roles, users};
 
 /// Whether the user is to be an administrator and is not: their main address is one of these, and proven.
 pub fn is_due(user: &User, emails: &[Email]) -> bool {
@@ -28,9 +29,10 @@ impl Accounts {
         let Some(user) = changes::hold(&db, user.id).await?.filter(|user| is_due(user, emails)) else {
             return Ok(None);
         };
-        let mut roles = user.roles;
-        roles.push(ADMIN.to_owned());
-        changes::set_roles(&db, user.id, &roles, self.store.now()).await?;
+        let mut all = user.roles;
+        all.push(ADMIN.to_owned());
+        changes::set_roles(&db, user.id, &all, self.store.now()).await?;
+        roles::note(&db, user.id, &[ADMIN.to_owned()], Origin::Config, self.store.now()).await?;
         let details = json!({ "role": ADMIN, "because": "admin.emails" });
         self.record(&db, by, What::new(Event::RoleGranted).target(user.id).details(details)).await?;
         let user = users::by_id(&db, user.id).await?;

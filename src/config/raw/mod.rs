@@ -1,6 +1,7 @@
 //! The sections as the file writes them: types, defaults and ranges. The JSON Schema is made from these.
 
 mod account;
+mod claim;
 mod people;
 mod server;
 mod service;
@@ -10,6 +11,7 @@ use time::Duration;
 use super::{Rate, Span};
 
 pub use account::{Admin, Api, Audit, AuditSink, Ban, LegacyTokens, Mfa, Passkey, Privacy};
+pub use claim::ExtraClaim;
 pub use people::{Login, MagicLink, Mail, Password, Session, Transport};
 pub use server::{Database, Keys, Mode, Observability, RateLimit, Retire, Secrets, Server, Synchronous};
 pub use service::{Role, Service, Theme};

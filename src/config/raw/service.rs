@@ -1,10 +1,12 @@
 //! Services, roles, and how the pages look.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::claim::ExtraClaim;
 use super::{minutes, seconds};
 use crate::config::settings::ThemeMode;
 use crate::config::{Secret, Size, Span};
@@ -60,6 +62,11 @@ pub struct Service {
     pub allowed_providers: Vec<String>,
     /// Only users with one of these roles; all unless given.
     pub allowed_roles: Vec<String>,
+    /// Rules in CEL over `claims`, `email`, `email_verified`, `groups`, `provider`, `roles`, `service` and `mfa`; all must hold.
+    #[schemars(length(max = 50))]
+    pub access: Vec<String>,
+    /// What its tokens say beside the usual, by name: a path in the provider's claims, `{ const = … }` or `{ expr = "CEL" }`.
+    pub claims: BTreeMap<String, ExtraClaim>,
 }
 
 impl Default for Service {
@@ -86,6 +93,8 @@ impl Default for Service {
             max_auth_age: seconds(0),
             allowed_providers: Vec::new(),
             allowed_roles: Vec::new(),
+            access: Vec::new(),
+            claims: BTreeMap::new(),
         }
     }
 }
@@ -118,6 +127,9 @@ impl TokenAlg {
 pub struct Role {
     /// What people see.
     pub description: String,
+    /// Rules in CEL over `claims`, `email`, `email_verified`, `groups` and `provider`; whoever signs in has the role while one holds.
+    #[schemars(length(max = 50))]
+    pub assign: Vec<String>,
 }
 
 /// How the pages look.

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use serde_json::json;
 
 use super::refused;
-use crate::app::{About, AskError, Claimant, Issued, Refusal};
+use crate::app::{About, AskError, Claimant, Issued, Missing, Refusal};
 use crate::domain::audit::{Actor, By, Event, What};
 use crate::domain::service::Service;
 use crate::http::error::{Code, Error};
@@ -32,11 +32,15 @@ pub async fn issue(
     let issued = site.app.issue(service, claimant, ip).await;
     let what = match &issued {
         Ok(_) if site.app.settings.audit.tokens => Some(What::new(Event::TokenIssued)),
-        Ok(_) | Err(Refusal::Token(_)) => None,
+        Ok(_) | Err(Refusal::Token(_) | Refusal::Store(_)) => None,
         Err(Refusal::Chain(error)) => {
             Some(What::new(Event::PermissionProviderFailed).details(json!({ "error": error.to_string() })))
         }
         Err(Refusal::Stopped(stopped)) => Some(stopped.what()),
+        Err(Refusal::Missing(missing)) => {
+            let missing: Vec<_> = missing.iter().map(Missing::to_json).collect();
+            Some(What::new(Event::PermissionDenied).details(json!({ "missing": missing })))
+        }
         Err(_) => Some(What::new(Event::PermissionDenied)),
     };
     if let Some(what) = what {

@@ -421,6 +421,22 @@ pub fn plain() -> Vec<Sample> {
                 ..error()
             },
         ),
+        sample(
+            "error-no-access",
+            &ErrorPage {
+                title: "You cannot use Team wiki yet".into(),
+                what: "You are signed in. It is for certain people, and your account is not among them. Whoever looks after it \
+                       can let you in: tell them the reference below, then try again."
+                    .into(),
+                actions: vec![
+                    Action::new("Try again", "/login/no-access?next=https%3A%2F%2Fwiki.example.com%2F&service=wiki"),
+                    Action::new("Use another account", "/logout"),
+                    Action::new("Go to your account", "/account"),
+                ],
+                details: vec![("Code", "CS-H004 access-denied".into()), ("Service", "wiki".into())],
+                ..error()
+            },
+        ),
         sample("demo-start", &DemoPage { token: None, ..demo() }),
         sample("dev-mail-list", &DevMailPage { open: None, ..dev_mail() }),
         sample("dev-mail-empty", &DevMailPage { open: None, mails: vec![], ..dev_mail() }),

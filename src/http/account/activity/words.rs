@@ -84,6 +84,8 @@ const WORDS: &[(&str, Group, &str)] = &[
     ("address.removed", Account, "An e-mail address was removed"),
     ("address.change_undone", Account, "A change of the e-mail address was taken back"),
     ("role.granted", Account, "A role was given to you"),
+    ("role.assigned", Account, "A role was given to you because of your groups or profile"),
+    ("role.unassigned", Account, "A role that came from your groups or profile ended"),
     ("role.revoked", Account, "A role was taken from you"),
 ];
 

@@ -1,0 +1,59 @@
+//! Where roles come from, and what providers said last of people, as far as rules ask for it.
+
+use sea_orm_migration::prelude::*;
+
+use crate::{number, of_user, text, uuid};
+
+#[derive(DeriveMigrationName)]
+pub struct Migration;
+
+/// The columns that name an identity.
+const IDENTITY: [&str; 3] = ["provider", "realm", "subject"];
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let mut key = Index::create();
+        for column in ["user_id", "role", "kind", "provider"] {
+            key.col(Alias::new(column));
+        }
+        let origins = Table::create()
+            .table(Alias::new("role_origins"))
+            .col(uuid("user_id"))
+            .col(text("role"))
+            .col(text("kind"))
+            .col(text("provider"))
+            .col(text("rule").null())
+            .col(number("since"))
+            .primary_key(&mut key)
+            .foreign_key(&mut of_user("role_origins"))
+            .to_owned();
+        manager.create_table(origins).await?;
+
+        let (mut key, mut whose) = (Index::create(), ForeignKey::create());
+        for column in IDENTITY {
+            key.col(Alias::new(column));
+            whose.from(Alias::new("identity_facts"), Alias::new(column));
+            whose.to(Alias::new("identities"), Alias::new(column));
+        }
+        let facts = Table::create()
+            .table(Alias::new("identity_facts"))
+            .col(text("provider"))
+            .col(text("realm"))
+            .col(text("subject"))
+            .col(text("sealed"))
+            .col(text("rules"))
+            .col(number("judged_at"))
+            .primary_key(&mut key)
+            .foreign_key(whose.on_delete(ForeignKeyAction::Cascade))
+            .to_owned();
+        manager.create_table(facts).await
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        for table in ["identity_facts", "role_origins"] {
+            manager.drop_table(Table::drop().table(Alias::new(table)).to_owned()).await?;
+        }
+        Ok(())
+    }
+}

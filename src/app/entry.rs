@@ -1,0 +1,187 @@
+//! Who may enter a service, and what is missing of those who may not.
+
+use serde_json::{Map, Value};
+use time::OffsetDateTime;
+
+use super::issue::may_enter;
+use super::{App, Claimant};
+use crate::account::AccountError;
+use crate::config::{Gate, Refresh};
+use crate::domain::email::VerifiedEmail;
+use crate::domain::identity::Identity;
+use crate::domain::proof;
+use crate::domain::service::{Extra, Service};
+use crate::domain::user::User;
+use crate::permission::Who;
+use crate::rule::{Facts, Person};
+use crate::store::StoreError;
+
+/// Largest claim that a service adds, in bytes of JSON.
+const LARGEST: usize = 1024;
+
+/// What rules know only where the sign-in is known.
+const OF_THE_SIGN_IN: [&str; 3] = ["claims", "mfa", "provider"];
+
+/// What somebody lacks who may not enter a service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Missing {
+    /// One of these roles.
+    Role(Vec<String>),
+    /// A sign-in by one of these ways.
+    Method(Vec<String>),
+    /// Another factor.
+    SecondFactor,
+    /// A younger sign-in.
+    FreshSignIn,
+    /// The rule of this number in `access` does not hold; `by_mfa`: it asks for a second factor, and there was none.
+    Rule { index: usize, by_mfa: bool },
+}
+
+impl Missing {
+    /// In a sentence for the person; it never shows a rule.
+    pub fn sentence(&self) -> &'static str {
+        match self {
+            Self::Role(_) => "Your account does not have a role that this service asks for.",
+            Self::Method(_) => "This service asks for another way to sign in.",
+            Self::SecondFactor | Self::Rule { by_mfa: true, .. } => {
+                "This service asks for a second factor. Sign in to it again."
+            }
+            Self::FreshSignIn => "This service asks for a fresh sign-in. Sign in to it again.",
+            Self::Rule { by_mfa: false, .. } => "Your account does not fulfil what this service asks of its people.",
+        }
+    }
+
+    /// For programs.
+    pub fn to_json(&self) -> Value {
+        match self {
+            Self::Role(roles) => serde_json::json!({ "what": "role", "one_of": roles }),
+            Self::Method(methods) => serde_json::json!({ "what": "method", "one_of": methods }),
+            Self::SecondFactor => serde_json::json!({ "what": "second-factor" }),
+            Self::FreshSignIn => serde_json::json!({ "what": "fresh-sign-in" }),
+            Self::Rule { index, .. } => serde_json::json!({ "what": "rule", "rule": index }),
+        }
+    }
+
+    /// Whether signing in again on the way to the service helps.
+    pub fn ends_by_signing_in(&self) -> bool {
+        matches!(self, Self::Method(_) | Self::SecondFactor | Self::FreshSignIn | Self::Rule { by_mfa: true, .. })
+    }
+}
+
+/// What rules of a service look at, where it has any.
+pub type Entering = Option<Facts>;
+
+impl App {
+    /// Whom the provider lets in, and when it is listened to.
+    pub fn gate(&self, provider: &str) -> Gate {
+        self.settings.gates.get(provider).cloned().unwrap_or_default()
+    }
+
+    /// Which rule of its provider does not let somebody in, for the log; `None` if they all do.
+    pub fn refused_by_gate(&self, identity: &Identity) -> Option<String> {
+        let gate = self.settings.gates.get(&identity.subject.provider)?;
+        let (none, provider) = (Map::new(), identity.subject.provider.as_str());
+        let email = identity.email.as_ref().map(VerifiedEmail::address);
+        let claims = identity.claims.as_ref().unwrap_or(&none);
+        let person = Person { claims, email: email.map(|email| email.as_str()), groups: &identity.groups, provider };
+        gate.refusal(&Facts::of(&person))
+    }
+
+    /// Gives and takes roles by what providers said before, where the rules have changed since, or a day is over; returns how many
+    /// people were looked at.
+    pub async fn judge_due(&self) -> Result<usize, AccountError> {
+        let daily = self.settings.gates.iter().filter(|(_, gate)| gate.refresh == Refresh::Daily);
+        let daily: Vec<String> = daily.map(|(id, _)| id.clone()).collect();
+        self.accounts.judge_due(&daily).await
+    }
+
+    /// What the rules of the service look at; `None` where it has none. Only rules about claims cost a question to the database.
+    pub async fn facts_for(&self, service: &Service, claimant: &Claimant<'_>) -> Result<Entering, StoreError> {
+        if service.access.is_empty() && service.claims.is_empty() {
+            return Ok(None);
+        }
+        let mut claims = Map::new();
+        if let Who::Person(user) = claimant.who
+            && !service.wanted_claims().is_empty()
+            && let Some(kept) = self.accounts.said_by(user.id, claimant.method).await?
+        {
+            claims = kept.claims;
+        }
+        Ok(Some(facts(service, claimant, &claims)))
+    }
+
+    /// Everything that stands between somebody and the service; empty if nothing does.
+    pub fn missing(&self, service: &Service, claimant: &Claimant<'_>, entering: &Entering) -> Vec<Missing> {
+        missing(service, claimant, entering, self.now())
+    }
+
+    /// The same, asked anew.
+    pub async fn missing_now(&self, service: &Service, claimant: &Claimant<'_>) -> Result<Vec<Missing>, StoreError> {
+        let entering = self.facts_for(service, claimant).await?;
+        Ok(self.missing(service, claimant, &entering))
+    }
+}
+
+fn facts(service: &Service, claimant: &Claimant<'_>, claims: &Map<String, Value>) -> Facts {
+    let mfa = proof::is_multi_factor(claimant.amr);
+    let user: Option<&User> = match claimant.who {
+        Who::Person(user) => Some(user),
+        Who::Machine(_) => None,
+    };
+    let email = user.and_then(|user| user.email.as_ref()).filter(|address| address.verified);
+    let person = Person {
+        claims,
+        email: email.map(|address| address.email.as_str()),
+        groups: user.map(|user| user.groups.as_slice()).unwrap_or_default(),
+        provider: claimant.method,
+    };
+    Facts::of(&person).entering(&service.id, claimant.who.roles(), mfa)
+}
+
+/// What is missing, as the file, the claimant and the clock say.
+fn missing(service: &Service, claimant: &Claimant<'_>, entering: &Entering, now: OffsetDateTime) -> Vec<Missing> {
+    let is_multi_factor = proof::is_multi_factor(claimant.amr);
+    let mut missing = Vec::new();
+    if !may_enter(service, claimant.who.roles()) {
+        missing.push(Missing::Role(service.allowed_roles.clone()));
+    }
+    if !claimant.is_vouched() && !service.accepts(claimant.method) {
+        missing.push(Missing::Method(service.allowed_providers.clone()));
+    }
+    let can_tell = claimant.is_person() && !claimant.is_vouched();
+    if can_tell && service.require_mfa && !is_multi_factor {
+        missing.push(Missing::SecondFactor);
+    }
+    let is_fresh = |age| claimant.auth_time.is_some_and(|at| now - at < age);
+    if can_tell && !service.max_auth_age.is_none_or(is_fresh) {
+        missing.push(Missing::FreshSignIn);
+    }
+    for (index, rule) in service.access.iter().enumerate() {
+        // How they signed in was asked when they got the token with which a service vouches for them.
+        if claimant.is_vouched() && OF_THE_SIGN_IN.iter().any(|name| rule.names(name)) {
+            continue;
+        }
+        if !entering.as_ref().is_some_and(|facts| rule.grants(facts)) {
+            let by_mfa = can_tell && rule.names("mfa") && !is_multi_factor;
+            missing.push(Missing::Rule { index, by_mfa });
+        }
+    }
+    missing
+}
+
+/// What the service adds to its tokens. What has no answer, or too long a one, is left out.
+pub fn extra_claims(service: &Service, entering: &Entering) -> Map<String, Value> {
+    let Some(facts) = entering else { return Map::new() };
+    let mut all = Map::new();
+    for (name, extra) in &service.claims {
+        let value = match extra {
+            Extra::Const(value) => Some(value.clone()),
+            Extra::Expr(expression) => expression.value(facts).ok(),
+            Extra::Path(path) => facts.claim(path),
+        };
+        if let Some(value) = value.filter(|value| !value.is_null() && value.to_string().len() <= LARGEST) {
+            all.insert(name.clone(), value);
+        }
+    }
+    all
+}
