@@ -202,8 +202,8 @@ fn within(value: &Value, place: &Place) -> bool {
 impl Section {
     /// A section for the tests of its kind: `text` is what stands below the header.
     pub fn for_test(id: &str, text: &str) -> Self {
-        let family = format!("[providers.{id}]\n{text}");
+        let family = format!("[permissions.{id}]\n{text}");
         let parsed = super::parse(vec![super::Input::text("test.toml", &family)], &super::World::none());
-        parsed.settings.providers.into_iter().next().expect("one section")
+        parsed.settings.permissions.into_iter().next().expect("one section")
     }
 }
