@@ -13,6 +13,7 @@ mod hearing;
 pub mod http;
 mod kept;
 mod notes;
+pub mod policy;
 pub mod question;
 pub mod record;
 mod shadow;
@@ -31,7 +32,8 @@ use crate::domain::user::User;
 use crate::plugin::Kind;
 
 /// Every kind of permission provider.
-pub const KINDS: &[Kind<dyn PermissionProvider>] = &[exec::KIND, http::KIND, sql::KIND, r#static::KIND, wasm::KIND];
+pub const KINDS: &[Kind<dyn PermissionProvider>] =
+    &[exec::KIND, http::KIND, policy::KIND, sql::KIND, r#static::KIND, wasm::KIND];
 
 /// Who is asked about.
 #[derive(Debug, Clone, Copy)]

@@ -1,6 +1,8 @@
 //! Fills a database for the benchmark and mints login tokens for it; `tests/bench/run` measures the real program.
 #![allow(clippy::unwrap_used, reason = "a benchmark that cannot set up has failed")]
 
+mod policy;
+
 use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;

@@ -32,7 +32,7 @@ mod openapi;
 mod pages;
 mod passwords;
 mod people;
-mod permission;
+pub mod permission;
 mod provider;
 mod rules;
 mod schema;

@@ -5,6 +5,7 @@ mod chain;
 mod exec;
 mod http;
 mod memory;
+mod policy;
 mod sql;
 mod r#static;
 #[cfg(feature = "wasm")]

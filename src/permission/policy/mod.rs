@@ -1,0 +1,186 @@
+//! Permissions from a policy file: who may do what to whose items, by role; in our own format, or in that of authnzerver.
+
+mod ancestor;
+mod decide;
+mod fault;
+mod format;
+mod grants;
+mod inherit;
+mod json;
+mod own_tests;
+mod reader;
+mod rules;
+mod vocabulary;
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde::Deserialize;
+use time::Duration;
+
+use super::common::{config_hash, section};
+use super::{Ask, PermissionError, PermissionProvider, ProviderPolicy, Rule, Who};
+use crate::config::{Mistake, Section};
+use crate::domain::access::{Access, Wish};
+use crate::domain::permission::Decision;
+use crate::plugin::Kind;
+
+/// `kind = "policy"`.
+pub const KIND: Kind<dyn PermissionProvider> = Kind {
+    name: "policy",
+    schema: |generator| generator.subschema_for::<PolicyPermissions>(),
+    open: |section, _| Ok(Arc::new(Policy::open(section, &section.read()?)?)),
+};
+
+/// A policy file that cannot be read.
+const UNREADABLE: &str = "CS-C130";
+/// Something wrong in a policy file.
+const WRONG: &str = "CS-C131";
+/// A policy file that fails one of its own tests.
+const FAILED_TEST: &str = "CS-C132";
+
+/// Largest policy file, in bytes.
+pub const LARGEST: usize = 2 * 1024 * 1024;
+/// Most mistakes of one file that are shown.
+const MOST_SHOWN: usize = 20;
+
+section! {
+    /// Permissions from a policy file.
+    pub struct PolicyPermissions {
+        /// The policy: a JSON file. It belongs to the configuration and is read with it.
+        file: PathBuf,
+        /// How the file is written: `countersign`, or `authnzerver` for the permission model of that server.
+        #[serde(default)]
+        format: Format,
+    }
+}
+
+/// How a policy file is written.
+#[derive(Debug, Clone, Copy, Default, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// Our own.
+    #[default]
+    Countersign,
+    /// That of authnzerver.
+    Authnzerver,
+}
+
+/// Permissions from a policy file.
+#[derive(Debug)]
+pub struct Policy {
+    speaks: Speaks,
+    policy: ProviderPolicy,
+}
+
+#[derive(Debug)]
+enum Speaks {
+    Ours(Box<rules::Rules>),
+    Ancestors(Box<ancestor::Model>),
+}
+
+impl Policy {
+    /// Reads and checks the file, and plays its own tests. All that is wrong is at the key `file`, with its place in the file.
+    pub fn open(section: &Section, config: &PolicyPermissions) -> Result<Self, Vec<Mistake>> {
+        let name = config.file.display().to_string();
+        let text = text(&section.path_of(&config.file))
+            .map_err(|wrong| vec![section.mistake_at("file", UNREADABLE, format!("the policy `{name}` {wrong}"))])?;
+        let speaks = match config.format {
+            Format::Countersign => format::read(&name, &text).map(|rules| Speaks::Ours(Box::new(rules))),
+            Format::Authnzerver => ancestor::read(&name, &text).map(|model| Speaks::Ancestors(Box::new(model))),
+        };
+        let speaks = speaks.map_err(|faults| mistakes(section, &fault::Lines::new(&name, &text), &faults))?;
+        let mut hasher = DefaultHasher::new();
+        (config_hash("policy", config, &[]), &text).hash(&mut hasher);
+        let policy = config.common().policy(section, Duration::milliseconds(50), hasher.finish());
+        Ok(Self { speaks, policy: policy.map_err(|wrong| vec![wrong])? })
+    }
+}
+
+/// The file's text; the error says what is wrong with it.
+fn text(path: &Path) -> Result<String, String> {
+    let unreadable = |error: std::io::Error| format!("cannot be read: {error}");
+    // Opening something that is no file, such as a pipe, would wait for ever.
+    if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
+        return Err("is not a file".into());
+    }
+    let file = std::fs::File::open(path).map_err(unreadable)?;
+    let mut bytes = Vec::new();
+    file.take(LARGEST as u64 + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() > LARGEST {
+        return Err(format!("is larger than {} MiB", LARGEST / 1024 / 1024));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let line = error.as_bytes()[..error.utf8_error().valid_up_to()].iter().filter(|b| **b == b'\n').count() + 1;
+        format!("is not UTF-8 in line {line}")
+    })
+}
+
+fn mistakes(section: &Section, lines: &fault::Lines<'_>, faults: &[fault::Fault]) -> Vec<Mistake> {
+    let mut mistakes: Vec<_> = faults
+        .iter()
+        .take(MOST_SHOWN)
+        .map(|fault| {
+            let code = if fault.is_failed_test { FAILED_TEST } else { WRONG };
+            section.mistake_at("file", code, format!("{}: {}", lines.place(fault.at), fault.message))
+        })
+        .collect();
+    if let Some(more) = faults.len().checked_sub(MOST_SHOWN).filter(|more| *more > 0) {
+        mistakes.push(section.mistake_at("file", WRONG, format!("{more} more mistakes in the policy")));
+    }
+    mistakes
+}
+
+fn held<'a>(ask: &Ask<'a>) -> impl Iterator<Item = &'a str> + Clone {
+    ask.who.roles().iter().map(String::as_str)
+}
+
+/// The subject of their tokens, by which services name owners.
+fn subject(ask: &Ask<'_>) -> String {
+    match ask.who {
+        Who::Person(user) => user.id.to_string(),
+        Who::Machine(id) => id.to_owned(),
+    }
+}
+
+#[async_trait]
+impl PermissionProvider for Policy {
+    async fn permissions(&self, ask: &Ask<'_>) -> Result<Decision, PermissionError> {
+        Ok(match &self.speaks {
+            Speaks::Ours(rules) => rules.decide(held(ask)),
+            Speaks::Ancestors(model) => model.decide(held(ask)),
+        })
+    }
+
+    fn policy(&self) -> &ProviderPolicy {
+        &self.policy
+    }
+
+    fn is_instant(&self) -> bool {
+        true
+    }
+
+    fn access(&self, ask: &Ask<'_>, wish: &Wish) -> Option<Access> {
+        Some(match &self.speaks {
+            Speaks::Ours(rules) => rules.access(held(ask), &subject(ask), wish),
+            Speaks::Ancestors(model) => model.access(held(ask), &subject(ask), wish),
+        })
+    }
+
+    fn within(&self, ask: &Ask<'_>, name: &str, value: f64) -> Option<Access> {
+        Some(match &self.speaks {
+            Speaks::Ours(rules) => rules.within(held(ask), name, value),
+            Speaks::Ancestors(model) => model.within(held(ask), name, value),
+        })
+    }
+
+    fn rules(&self, ask: &Ask<'_>) -> Vec<Rule> {
+        match &self.speaks {
+            Speaks::Ours(rules) => rules.rules(held(ask)),
+            Speaks::Ancestors(model) => model.rules(held(ask)),
+        }
+    }
+}
