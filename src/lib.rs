@@ -23,6 +23,9 @@ mod clock;
 mod config;
 mod domain;
 mod extension;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod http;
 mod jobs;
 mod keys;

@@ -249,7 +249,18 @@ pub fn is_usable(found: &Found, services: &[Service]) -> bool {
         }
         _ => return false,
     };
-    found.key.scopes.iter().all(|scope| scope.is_for(holder))
+    let roles = found.user.as_ref().map_or(&[][..], |user| &user.roles);
+    let reaches = |scope: &Scope| match scope {
+        Scope::Administer(id) => may_administer(services, id, roles),
+        _ => true,
+    };
+    found.key.scopes.iter().all(|scope| scope.is_for(holder) && reaches(scope))
+}
+
+/// Whether somebody with these roles administers the service.
+pub fn may_administer(services: &[Service], id: &str, roles: &[String]) -> bool {
+    let service = services.iter().find(|service| service.id == id);
+    service.is_some_and(|service| Holder::of_roles(roles) == Holder::Admin || service.is_administered_by(roles))
 }
 
 fn is_secret_of(secret: &ApiKey, found: &Found) -> bool {

@@ -35,7 +35,7 @@ use time::{Duration, OffsetDateTime};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
-pub use api_keys::is_usable;
+pub use api_keys::{is_usable, may_administer};
 pub use credentials::ResetLink;
 pub use factors::{Enrolled, Second};
 pub use failed::Failed;

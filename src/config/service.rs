@@ -45,6 +45,7 @@ pub fn with_families(mut settings: Settings, loader: &mut Loader) -> Settings {
         settings.services.push(Service { access, claims, ..service });
     }
     settings.assign.keep_for(&settings.services);
+    check_delegation(&settings, loader);
     settings.providers = enabled(loader);
     settings.gates = rules::gates(&mut settings.providers, loader);
     settings.permissions = loader.split.family("permissions");
@@ -104,6 +105,9 @@ fn check(raw: &raw::Service, section: &Section, known: &Known, server: &Server, 
         &known.roles,
         loader,
     );
+    for (key, used) in [("admins", &raw.admins), ("roles", &raw.roles)] {
+        names(&Reference { section, key, code: "CS-C062", what: "role" }, used, &known.roles, loader);
+    }
     names(
         &Reference { section, key: "allowed_providers", code: "CS-C063", what: "provider" },
         &raw.allowed_providers,
@@ -147,6 +151,31 @@ fn check(raw: &raw::Service, section: &Section, known: &Known, server: &Server, 
     }
     if let Some(index) = raw.audience.iter().position(String::is_empty) {
         loader.wrong(section.mistake_in("audience", index, "CS-C067", "an audience cannot be empty".into()));
+    }
+}
+
+/// A role that the administrators of one service give and take opens nothing else: no other service, and no administration.
+fn check_delegation(settings: &Settings, loader: &mut Loader) {
+    for (section, service) in loader.split.family("services").iter().zip(&settings.services) {
+        let others = || settings.services.iter().filter(|other| other.id != service.id);
+        for (index, role) in service.roles.iter().enumerate() {
+            let has = |list: &[String]| list.contains(role);
+            let why = if role == BUILT_IN[0] {
+                "it administers this server".to_owned()
+            } else if has(&settings.login.default_roles) {
+                "everybody has it: it stands in `login.default_roles`".to_owned()
+            } else if let Some(other) = settings.services.iter().find(|other| has(&other.admins)) {
+                format!("it administers the service `{}`", other.id)
+            } else if let Some(other) = others().find(|other| has(&other.roles)) {
+                format!("it is a role of the service `{}` too", other.id)
+            } else if let Some(other) = others().find(|other| has(&other.allowed_roles)) {
+                format!("it opens the service `{}` too", other.id)
+            } else {
+                continue;
+            };
+            let message = format!("`{role}` cannot be given by the administrators of one service: {why}");
+            loader.wrong(section.mistake_in("roles", index, "CS-C182", message));
+        }
     }
 }
 
@@ -220,6 +249,8 @@ fn service(raw: raw::Service, id: &str, inherited: Algorithm) -> Service {
         allowed_roles: raw.allowed_roles,
         access: Vec::new(),
         claims: Vec::new(),
+        admins: raw.admins,
+        roles: raw.roles,
         client_secret_hash: secret.map(|secret| {
             let hash = digest(&SHA256, secret.reveal().as_bytes());
             hash.as_ref().try_into().expect("SHA-256 has 32 bytes")

@@ -10,6 +10,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub const MOST: usize = 64;
 /// What stands before the service of [`Scope::AuthorizeFor`].
 const FOR_SERVICE: &str = "authorize:";
+/// What stands before the service of [`Scope::Administer`].
+const ADMINISTER: &str = "administer:";
 
 macro_rules! scopes {
     ($($(#[$doc:meta])* $name:ident = $word:literal, $says:literal;)+) => {
@@ -19,6 +21,8 @@ macro_rules! scopes {
             $($(#[$doc])* $name,)+
             /// Tokens for this one service: `authorize:wiki`.
             AuthorizeFor(String),
+            /// The admin API for this one service: `administer:wiki`. It is worth what its owner's roles are worth there.
+            Administer(String),
         }
 
         impl Scope {
@@ -30,11 +34,12 @@ macro_rules! scopes {
                 match self {
                     $(Self::$name => $says,)+
                     Self::AuthorizeFor(_) => "Get tokens for one service",
+                    Self::Administer(_) => "Administer one service",
                 }
             }
 
             fn word(&self) -> Option<&'static str> {
-                match self { $(Self::$name => Some($word),)+ Self::AuthorizeFor(_) => None }
+                match self { $(Self::$name => Some($word),)+ Self::AuthorizeFor(_) | Self::Administer(_) => None }
             }
         }
     };
@@ -93,6 +98,7 @@ impl Scope {
         match self {
             Self::Authorize | Self::AuthorizeFor(_) => true,
             Self::Sessions => holder == Holder::Service,
+            Self::Administer(_) => matches!(holder, Holder::Person | Holder::Admin),
             Self::Permissions
             | Self::UsersRead
             | Self::UsersWrite
@@ -113,6 +119,7 @@ impl fmt::Display for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::AuthorizeFor(service) => write!(f, "{FOR_SERVICE}{service}"),
+            Self::Administer(service) => write!(f, "{ADMINISTER}{service}"),
             word => f.write_str(word.word().unwrap_or_default()),
         }
     }
@@ -125,10 +132,13 @@ impl FromStr for Scope {
         if let Some(word) = Self::WORDS.iter().find(|scope| scope.word() == Some(text)) {
             return Ok(word.clone());
         }
-        let service = text.strip_prefix(FOR_SERVICE).ok_or(UnknownScope)?;
+        let (scope, service): (fn(String) -> Self, _) = match text.strip_prefix(ADMINISTER) {
+            Some(service) => (Self::Administer, service),
+            None => (Self::AuthorizeFor, text.strip_prefix(FOR_SERVICE).ok_or(UnknownScope)?),
+        };
         let plain = (2..=40).contains(&service.len())
             && service.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
-        if plain { Ok(Self::AuthorizeFor(service.to_owned())) } else { Err(UnknownScope) }
+        if plain { Ok(scope(service.to_owned())) } else { Err(UnknownScope) }
     }
 }
 

@@ -55,11 +55,20 @@ pub struct Service {
     pub access: Vec<Rule>,
     /// What its tokens say beside the usual, by name; never a reserved one.
     pub claims: Vec<(String, Extra)>,
+    /// Whoever has one of these roles administers this service.
+    pub admins: Vec<String>,
+    /// Roles of this service alone, which its administrators give and take.
+    pub roles: Vec<String>,
     /// SHA-256 of the client secret; `None` for a service without one.
     pub client_secret_hash: Option<[u8; 32]>,
 }
 
 impl Service {
+    /// Whether somebody with these roles administers it.
+    pub fn is_administered_by(&self, roles: &[String]) -> bool {
+        self.admins.iter().any(|admin| roles.contains(admin))
+    }
+
     /// Whether people who came in by this method, or the provider of this id, may use the service.
     pub fn accepts(&self, method: &str) -> bool {
         self.allowed_providers.is_empty() || self.allowed_providers.iter().any(|allowed| allowed == method)

@@ -17,7 +17,7 @@ use crate::store::users::NewUser;
 const ALL: [&str; 5] = ["users:read", "users:write", "roles:write", "audit:read", "invitations:write"];
 
 /// Who needs what: method, path, scope.
-const RIGHTS: [(&str, &str, &str); 25] = [
+const RIGHTS: [(&str, &str, &str); 30] = [
     ("get", "/api/v1/users", "users:read"),
     ("post", "/api/v1/users", "users:write"),
     ("get", "/api/v1/users/{who}", "users:read"),
@@ -43,6 +43,11 @@ const RIGHTS: [(&str, &str, &str); 25] = [
     ("post", "/api/v1/invitations", "invitations:write"),
     ("delete", "/api/v1/invitations/{id}", "invitations:write"),
     ("get", "/api/v1/audit", "audit:read"),
+    ("get", "/api/v1/services/{service}/roles", "administer:wiki"),
+    ("get", "/api/v1/services/{service}/roles/{role}", "administer:wiki"),
+    ("put", "/api/v1/services/{service}/roles/{role}/{who}", "administer:wiki"),
+    ("delete", "/api/v1/services/{service}/roles/{role}/{who}", "administer:wiki"),
+    ("delete", "/api/v1/services/{service}/sessions/{who}", "administer:wiki"),
 ];
 
 async fn made(house: &House, name: &str, roles: &[&str]) -> UserId {
@@ -80,7 +85,7 @@ async fn post(house: &House, key: &str, path: &str, body: &Value) -> Reply {
 
 fn filled(path: &str) -> String {
     let path = path.replace("{who}", "nobody%40example.com").replace("{role}", "member").replace("{provider}", "sso");
-    path.replace("{session}", "ses_1").replace("{id}", "inv_1")
+    path.replace("{session}", "ses_1").replace("{id}", "inv_1").replace("{service}", "wiki")
 }
 
 fn body(method: &str, path: &str) -> Option<Value> {
@@ -97,7 +102,9 @@ fn body(method: &str, path: &str) -> Option<Value> {
 fn every_route_has_a_row_of_rights() {
     let document: Value = serde_json::from_str(&document("https://auth.example")).unwrap();
     let ours = |path: &str| {
-        ["users", "roles", "invitations", "audit"].iter().any(|area| path.starts_with(&format!("/api/v1/{area}")))
+        ["users", "roles", "invitations", "audit", "services"]
+            .iter()
+            .any(|area| path.starts_with(&format!("/api/v1/{area}")))
     };
     let paths = document["paths"].as_object().unwrap();
     let routes = paths
@@ -111,8 +118,14 @@ fn every_route_has_a_row_of_rights() {
 
 #[tokio::test]
 async fn each_route_opens_for_the_one_scope_it_needs_and_for_nobody_else() {
-    let stage = Stage::open().await;
+    let stage = Stage::with(
+        "[roles.wiki-admins]\n[roles.wiki-editor]\n\
+         [services.wiki]\nadmins = [\"wiki-admins\"]\nroles = [\"wiki-editor\"]",
+    )
+    .await;
     let (boss, _) = of_admin(&stage).await;
+    let steward = Owner::User(made(&stage, "steward", &["wiki-admins"]).await);
+    let steward = add(&stage, &steward, &["administer:wiki"]).await.key.reveal().to_owned();
     let plain = Owner::User(made(&stage, "ada", &["member"]).await);
     let plain = add(&stage, &plain, &["authorize"]).await.key.reveal().to_owned();
     let mut keys = Vec::new();
@@ -131,6 +144,9 @@ async fn each_route_opens_for_the_one_scope_it_needs_and_for_nobody_else() {
         assert_eq!((nobody.status, nobody.problem().as_str()), (401, "api-key-refused"), "{method} {path}");
         let person = ask(&stage, &method.to_uppercase(), &at, body.as_ref()).bearer(&plain).await;
         assert_eq!((person.status, person.problem().as_str()), (403, "scope-missing"), "{method} {path}");
+        let delegated = ask(&stage, &method.to_uppercase(), &at, body.as_ref()).bearer(&steward).await;
+        let is_open = !(delegated.status == 403 && delegated.problem() == "scope-missing");
+        assert_eq!(is_open, needed == "administer:wiki", "{method} {path}: {} {}", delegated.status, delegated.body);
         for (scope, key) in &keys {
             let reply = ask(&stage, &method.to_uppercase(), &at, body.as_ref()).bearer(key).await;
             let refused = reply.status == 403 && reply.problem() == "scope-missing";

@@ -1,5 +1,6 @@
 //! What administrators do to accounts, and what keeps them from doing it.
 
+mod delegated;
 mod lists;
 mod merge;
 mod reset;

@@ -1,4 +1,5 @@
 //! Who is told about new users, logins and logouts.
 
+mod deciding;
 mod outbox;
 mod webhook;

@@ -16,7 +16,7 @@ const ROWS: &[&[&str]] = &[
     &["http"],
     &["jobs", "logging"],
     &["cli"],
-    &["lib", "main"],
+    &["lib", "main", "fuzzing"],
 ];
 
 fn row(module: &str) -> Option<usize> {

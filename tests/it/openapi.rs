@@ -47,6 +47,7 @@ fn every_route_of_the_api_is_described_and_no_other() {
         "admin/users",
         "admin/people",
         "admin/roles",
+        "admin/services",
         "admin/invitations",
         "admin/audit",
     ]

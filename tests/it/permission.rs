@@ -4,6 +4,7 @@ mod answer;
 mod chain;
 mod exec;
 mod http;
+mod laws;
 mod memory;
 mod policy;
 mod sql;
@@ -74,6 +75,8 @@ pub fn service(id: &str, permissions: &[&str]) -> Service {
         allowed_roles: Vec::new(),
         access: Vec::new(),
         claims: Vec::new(),
+        admins: Vec::new(),
+        roles: Vec::new(),
         client_secret_hash: None,
     }
 }

@@ -122,7 +122,9 @@ impl Office<'_> {
         }
         changes::set_roles(&db, id, &all, now).await?;
         let event = if gives { Event::RoleGranted } else { Event::RoleRevoked };
-        self.accounts.record(&db, self.by, What::new(event).target(id).details(json!({ "role": role }))).await?;
+        let service = self.caller.only.as_ref().map(|only| only.service.as_str());
+        let what = What::new(event).target(id).service(service).details(json!({ "role": role }));
+        self.accounts.record(&db, self.by, what).await?;
         self.keep(db).await?;
         Ok(true)
     }

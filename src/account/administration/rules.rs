@@ -1,6 +1,7 @@
 //! Who may do what to whom: facts in, verdict out.
 
 use crate::domain::id::UserId;
+use crate::domain::service::Service;
 use crate::domain::user::User;
 
 /// Who administrates.
@@ -12,23 +13,41 @@ pub struct Caller {
     pub is_admin: bool,
     /// What they may give to others, unless they are an admin: what they have.
     pub roles: Vec<String>,
+    /// The one service they are here for. Then they do nothing that is not about it, whoever else they are.
+    pub only: Option<Only>,
+}
+
+/// One service, for those who administer it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Only {
+    /// Its id.
+    pub service: String,
+    /// Its own roles.
+    pub roles: Vec<String>,
 }
 
 impl Caller {
     /// Somebody at the machine's command line.
     pub fn command() -> Self {
-        Self { user: None, is_admin: true, roles: Vec::new() }
+        Self { user: None, is_admin: true, roles: Vec::new(), only: None }
     }
 
     /// A person, as they are now.
     pub fn person(user: &User, admin_role: &str) -> Self {
         let is_admin = user.roles.iter().any(|role| role == admin_role);
-        Self { user: Some(user.id), is_admin, roles: user.roles.clone() }
+        Self { user: Some(user.id), is_admin, roles: user.roles.clone(), only: None }
     }
 
     /// A service: it may not touch admins, and has no roles to give.
     pub fn service() -> Self {
-        Self { user: None, is_admin: false, roles: Vec::new() }
+        Self { user: None, is_admin: false, roles: Vec::new(), only: None }
+    }
+
+    /// The same caller, here for this service and nothing else.
+    #[must_use]
+    pub fn only(self, service: &Service) -> Self {
+        let only = Only { service: service.id.clone(), roles: service.roles.clone() };
+        Self { only: Some(only), ..self }
     }
 }
 
@@ -46,6 +65,8 @@ pub enum Deed<'a> {
     EndSessions,
     Export,
     Delete,
+    /// Ends the sessions that this service keeps for them.
+    EndKept(&'a str),
     /// The account goes on in another one.
     MergeAway,
     /// Another account goes on in this one.
@@ -64,6 +85,9 @@ pub enum Refused {
     /// Nobody gives or takes what they do not have.
     #[error("the caller does not have the role and may not give or take it")]
     RoleBeyondCaller,
+    /// Who is here for one service does nothing else.
+    #[error("this is beyond the service that the caller administers")]
+    BeyondService,
     /// A merge hands everything that opens an account to another.
     #[error("only an administrator merges accounts")]
     MergeBeyondCaller,
@@ -83,11 +107,22 @@ pub fn judge(caller: &Caller, target: &User, deed: Deed<'_>, admin_role: &str) -
     if is_oneself && on_oneself {
         return Err(Refused::Oneself);
     }
+    let is_about = |only: &Only| match deed {
+        Deed::Grant(role) | Deed::Revoke(role) => role != admin_role && only.roles.iter().any(|own| own == role),
+        Deed::EndKept(service) => only.service == service,
+        _ => false,
+    };
+    if caller.only.as_ref().is_some_and(|only| !is_about(only)) {
+        return Err(Refused::BeyondService);
+    }
     if caller.is_admin {
         return Ok(());
     }
     if has(target, admin_role) {
         return Err(Refused::AboveCaller);
+    }
+    if caller.only.is_some() {
+        return Ok(());
     }
     match deed {
         Deed::MergeAway | Deed::MergeInto => Err(Refused::MergeBeyondCaller),

@@ -6,7 +6,7 @@ use super::{AdminError, Deed, Office};
 use crate::domain::audit::{Event, What};
 use crate::domain::id::{SessionId, UserId};
 use crate::extension::EventKind;
-use crate::store::sessions;
+use crate::store::{service_sessions, sessions};
 
 impl Office<'_> {
     /// Ends one session; `false` if it is not theirs or had ended.
@@ -17,6 +17,19 @@ impl Office<'_> {
     /// Ends all sessions of a user; returns how many.
     pub async fn end_sessions(&self, id: UserId) -> Result<u64, AdminError> {
         self.end(id, None).await
+    }
+
+    /// Ends the sessions that a service keeps for a user; returns how many.
+    pub async fn end_kept(&self, id: UserId, service: &str) -> Result<u64, AdminError> {
+        let db = self.accounts.store.begin().await?;
+        self.guarded(&db, id, Deed::EndKept(service)).await?;
+        let ended = service_sessions::end_all(&db, id, Some(service), None, self.accounts.store.now()).await?;
+        if ended > 0 {
+            let what = What::new(Event::SessionRevoked).target(id).service(Some(service));
+            self.accounts.record(&db, self.by, what.details(json!({ "sessions": ended }))).await?;
+        }
+        self.keep(db).await?;
+        Ok(ended)
     }
 
     async fn end(&self, id: UserId, only: Option<SessionId>) -> Result<u64, AdminError> {

@@ -67,6 +67,11 @@ pub struct Service {
     pub access: Vec<String>,
     /// What its tokens say beside the usual, by name: a path in the provider's claims, `{ const = … }` or `{ expr = "CEL" }`.
     pub claims: BTreeMap<String, ExtraClaim>,
+    /// Who has one of these roles administers this service and nothing else: gives and takes the service's `roles`, and ends the
+    /// sessions it keeps.
+    pub admins: Vec<String>,
+    /// Roles of this service alone, which its `admins` give and take.
+    pub roles: Vec<String>,
 }
 
 impl Default for Service {
@@ -95,6 +100,8 @@ impl Default for Service {
             allowed_roles: Vec::new(),
             access: Vec::new(),
             claims: BTreeMap::new(),
+            admins: Vec::new(),
+            roles: Vec::new(),
         }
     }
 }

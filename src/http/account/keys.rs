@@ -14,9 +14,11 @@ use time::Duration;
 
 use super::devices::changer;
 use crate::account::api_keys::{KeyOrder, KeyRefusal};
+use crate::account::may_administer;
 use crate::app::may_enter;
 use crate::domain::audit::Actor;
 use crate::domain::scope::{Holder, Scope};
+use crate::domain::service::Service;
 use crate::http::browser::Browser;
 use crate::http::error::{Code, Error};
 use crate::http::fields::{CsrfField, Form};
@@ -111,6 +113,9 @@ struct NewKeyFields {
     invitations_write: Option<String>,
     #[serde(rename = "keys:write")]
     keys_write: Option<String>,
+    /// The id of a service to administer; empty: none.
+    #[serde(default)]
+    administer: String,
 }
 
 impl NewKeyFields {
@@ -134,6 +139,9 @@ fn form(site: &Site, browser: Browser, live: &Live, typed: NewKeyFields, error: 
     let choices = Scope::WORDS.iter().filter(|scope| **scope != Scope::Authorize && scope.is_for(holder));
     let services = site.app.settings.services.iter();
     let services = services.filter(|service| service.enabled && may_enter(service, &live.user.roles));
+    let all = &site.app.settings.services;
+    let is_shown = |service: &&Service| !service.roles.is_empty() && may_administer(all, &service.id, &live.user.roles);
+    let administered = all.iter().filter(is_shown);
     let status = if error.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     let page = NewKeyPage {
         frame: Frame::new(&site.shell, Tab::Keys),
@@ -146,6 +154,7 @@ fn form(site: &Site, browser: Browser, live: &Live, typed: NewKeyFields, error: 
         most_days: site.app.settings.api.max_key_ttl.whole_days(),
         networks: typed.networks,
         services: services.map(|service| (service.id.clone(), service.name.clone())).collect(),
+        administered: administered.map(|service| (service.id.clone(), service.name.clone())).collect(),
         scopes: choices
             .map(|scope| ScopeChoice { word: scope.to_string(), says: scope.says(), is_chosen: chosen.contains(scope) })
             .collect(),
@@ -163,7 +172,7 @@ async fn make(
     browser.check_csrf(&fields.csrf)?;
     only_where_people_have_keys(&site)?;
     let live = with_factor(&site, &mut browser, NEW).await?;
-    let order = match order(&live, &fields) {
+    let order = match order(&live, &fields, &site.app.settings.services) {
         Ok(order) => order,
         Err(why) => return Ok(form(&site, browser, &live, fields, Some(why))),
     };
@@ -185,7 +194,7 @@ async fn make(
 }
 
 /// What was typed, as a wish; else what is wrong with it, in a sentence.
-fn order<'a>(live: &Live, fields: &'a NewKeyFields) -> Result<KeyOrder<'a>, String> {
+fn order<'a>(live: &Live, fields: &'a NewKeyFields, services: &[Service]) -> Result<KeyOrder<'a>, String> {
     let mut scopes = fields.chosen();
     match fields.service.as_str() {
         "" => {
@@ -195,6 +204,12 @@ fn order<'a>(live: &Live, fields: &'a NewKeyFields) -> Result<KeyOrder<'a>, Stri
         id => {
             scopes.insert(format!("authorize:{id}").parse().map_err(|_| "There is no such service.".to_owned())?);
         }
+    }
+    if !fields.administer.is_empty() {
+        if !may_administer(services, &fields.administer, &live.user.roles) {
+            return Err("There is no such service.".to_owned());
+        }
+        scopes.insert(Scope::Administer(fields.administer.clone()));
     }
     let days = fields.days.trim().parse::<u32>().map_err(|_| "Write the days as a number.".to_owned())?;
     let words = fields.networks.split([',', ' ', '\n']).map(str::trim).filter(|word| !word.is_empty());

@@ -4,10 +4,12 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 
 use crate::account::administration::{ADMIN, AdminError, Caller, Office};
+use crate::account::may_administer;
 use crate::app::Holding;
 use crate::app::resets::HandedOver;
 use crate::domain::audit::By;
 use crate::domain::scope::Scope;
+use crate::domain::service::Service;
 use crate::domain::user::User;
 use crate::http::caller;
 use crate::http::client::ClientIp;
@@ -57,6 +59,25 @@ impl Administrator {
         self.key.require(scope)
     }
 
+    /// Who is here for this one service, and nothing else.
+    ///
+    /// # Errors
+    /// `scope-missing` for a key that administers no service; `not-found` for another service than its own, and for none.
+    pub fn steward(&self, id: &str) -> Result<Steward<'_>, Error> {
+        let scope = Scope::Administer(id.to_owned());
+        if !self.key.key.scopes.iter().any(|scope| matches!(scope, Scope::Administer(_))) {
+            return Err(self.may(&scope).err().unwrap_or_else(|| Code::ScopeMissing.into()));
+        }
+        let unknown = || Error::new(Code::NotFound).detail("There is no such service.");
+        let settings = &self.site.app.settings;
+        let service = settings.services.iter().find(|service| service.id == id).ok_or_else(unknown)?;
+        let may = self.key.key.has(&scope) && may_administer(&settings.services, id, &self.caller.roles);
+        if !may {
+            return Err(unknown());
+        }
+        Ok(Steward { admin: self, service, caller: self.caller.clone().only(service) })
+    }
+
     /// Where changes are made.
     pub fn office(&self) -> Office<'_> {
         Office::new(&self.site.app.accounts, &self.site.app.settings, &self.caller, &self.by)
@@ -90,6 +111,27 @@ impl Administrator {
     /// The user with this id, address, username, or id from elsewhere.
     pub async fn find(&self, who: &str) -> Result<User, Error> {
         Ok(self.office().find(who).await?)
+    }
+}
+
+/// Somebody at the desk for one service.
+pub struct Steward<'a> {
+    pub admin: &'a Administrator,
+    pub service: &'a Service,
+    caller: Caller,
+}
+
+impl Steward<'_> {
+    /// Where changes are made, of this service only.
+    pub fn office(&self) -> Office<'_> {
+        let app = &self.admin.site.app;
+        Office::new(&app.accounts, &app.settings, &self.caller, &self.admin.by)
+    }
+
+    /// Refuses a role that is not the service's, as if there were none.
+    pub fn role<'r>(&self, role: &'r str) -> Result<&'r str, Error> {
+        let is_its = self.service.roles.iter().any(|own| own == role);
+        is_its.then_some(role).ok_or_else(|| Error::new(Code::NotFound).detail("The service has no such role."))
     }
 }
 

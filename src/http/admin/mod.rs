@@ -1,4 +1,4 @@
-//! `/api/v1` for administrators' programs: users, roles, invitations and events, each route with the least right it needs.
+//! `/api/v1` for administrators' programs: users, roles, services, invitations and events, each route with the least right it needs.
 
 mod audit;
 mod guard;
@@ -7,6 +7,7 @@ mod once;
 mod page;
 mod people;
 mod roles;
+mod services;
 mod shown;
 mod users;
 
@@ -41,6 +42,11 @@ use super::site::Running;
     roles::list,
     roles::grant,
     roles::revoke,
+    services::roles,
+    services::holders,
+    services::give,
+    services::take,
+    services::end_sessions,
     invitations::list,
     invitations::invite,
     invitations::revoke,
@@ -53,6 +59,7 @@ pub fn router() -> Router<Running> {
     users::router()
         .merge(people::router())
         .merge(roles::router())
+        .merge(services::router())
         .merge(invitations::router())
         .merge(audit::router())
         .method_not_allowed_fallback(async || Error::new(Code::MethodNotAllowed))

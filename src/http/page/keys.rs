@@ -77,6 +77,8 @@ pub struct NewKeyPage {
     pub networks: String,
     /// Services the key may be for: id, name.
     pub services: Vec<(String, String)>,
+    /// Services its owner administers: id, name.
+    pub administered: Vec<(String, String)>,
     /// What else the key may be for: only administrators have more.
     pub scopes: Vec<ScopeChoice>,
     /// Back to the list.

@@ -47,6 +47,7 @@ fn new_key() -> NewKeyPage {
         most_days: 365,
         networks: String::new(),
         services: vec![("wiki".into(), "Team wiki".into())],
+        administered: vec![("wiki".into(), "Team wiki".into())],
         scopes: vec![ScopeChoice { word: "users:read".into(), says: "Read users", is_chosen: true }],
         back: "/account/keys".into(),
     }
@@ -139,6 +140,7 @@ pub fn hostile(shell: &Arc<Shell>, evil: &str, fields: &[Hidden]) -> Vec<Sample>
                 days: evil(),
                 networks: evil(),
                 services: vec![(evil(), evil())],
+                administered: vec![(evil(), evil())],
                 scopes: vec![choice],
                 hidden: fields.to_vec(),
                 ..new_key()
