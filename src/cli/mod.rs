@@ -16,6 +16,7 @@ mod key;
 mod migrate;
 mod permission;
 mod permission_check;
+mod plugin;
 mod provider;
 mod reload;
 mod role;
@@ -91,6 +92,9 @@ enum Command {
     /// Tries what somebody may do.
     #[command(subcommand, after_help = "Example:\n  countersign permission test wiki --user ada@example.com")]
     Permission(permission::Command),
+    /// Begins a permission provider of your own.
+    #[command(subcommand, after_help = "Example:\n  countersign plugin new --lang python billing")]
+    Plugin(plugin::Command),
     /// Shows what happened and who did it, and whether the record is still what was written.
     #[command(subcommand, after_help = "Example:\n  countersign audit search --target ada@example.com --since 7d")]
     Audit(audit::Command),
@@ -213,6 +217,7 @@ pub async fn perform(cli: Cli, desk: &mut Desk) -> Result<(), Failure> {
         Command::Key(command) => key::run(command, desk).await,
         Command::Provider(command) => provider::run(command, desk).await,
         Command::Permission(command) => permission::run(command, desk).await,
+        Command::Plugin(command) => plugin::run(command, desk),
         Command::Audit(command) => Box::pin(audit::run(command, desk)).await,
         Command::Ban(command) => ban::run(command, desk).await,
         Command::Error(options) => error::run(options, desk).await,

@@ -1,5 +1,7 @@
 //! `permission test`: what a service's permission providers say about somebody, and the token that would come of it.
 
+mod fixtures;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clap::{Args, Subcommand};
@@ -34,16 +36,19 @@ pub enum Command {
 #[derive(Args)]
 pub struct Test {
     /// The service's id.
-    service: String,
+    #[arg(required_unless_present = "all")]
+    service: Option<String>,
     /// An id, an address or a username.
-    #[arg(long, value_name = "WHO")]
-    user: String,
+    #[arg(long, value_name = "WHO", required_unless_present = "all")]
+    user: Option<String>,
     /// The provider or method they would have signed in with.
     #[arg(long, value_name = "ID", default_value = "password")]
     method: String,
     /// For programs.
     #[arg(long)]
     json: bool,
+    #[command(flatten, next_help_heading = "Tests")]
+    fixtures: fixtures::Options,
 }
 
 /// What came of it.
@@ -59,13 +64,17 @@ pub async fn run(command: Command, desk: &mut Desk) -> Result<(), Failure> {
         Command::Check(options) => return permission_check::check(options, desk).await,
         Command::Limit(options) => return permission_check::limit(options, desk).await,
     };
+    let (Some(id), Some(who), false) = (&options.service, &options.user, options.fixtures.all) else {
+        return fixtures::run(&options.fixtures, desk).await;
+    };
+    desk.world.may_run_programs = options.fixtures.allow_exec;
     let app = desk.app().await?;
-    let Some(service) = app.settings.services.iter().find(|service| service.id == options.service) else {
+    let Some(service) = app.settings.services.iter().find(|service| service.id == *id) else {
         let known: Vec<_> = app.settings.services.iter().map(|service| service.id.as_str()).collect();
-        let message = format!("there is no service `{}`; there are: {}", options.service, known.join(", "));
+        let message = format!("there is no service `{id}`; there are: {}", known.join(", "));
         return Err(Failure::not_found(message));
     };
-    let user = find(&app, &options.user).await?;
+    let user = find(&app, who).await?;
     let tested = test(&app, service, &user, &options.method).await?;
     if options.json {
         desk.json(&as_json(service, &user, &tested))?;

@@ -36,12 +36,15 @@ pub struct Options {
     /// Starts everything, then exits.
     #[arg(long)]
     pub check: bool,
+    /// Lets permission providers of kind `exec` run their programs.
+    #[arg(long)]
+    pub allow_exec: bool,
 }
 
 /// Runs until told to stop.
 pub async fn run(files: &[PathBuf], options: Options) -> Result<(), Failure> {
     let source = Source::find(files);
-    let world = world();
+    let world = World { may_run_programs: options.allow_exec, ..world() };
     let mut loaded = source.load(&world)?;
     if options.ephemeral {
         loaded.settings.database.url = crate::config::Secret::new("sqlite::memory:".into());

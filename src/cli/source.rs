@@ -59,9 +59,9 @@ impl Source {
     }
 }
 
-/// The real world.
+/// The real world. A file may name programs; who asks the permission providers says whether they are run.
 pub fn world() -> World {
-    World { clock: Arc::new(SystemClock), net: Net::real(), may_run_programs: false }
+    World { clock: Arc::new(SystemClock), net: Net::real(), may_run_programs: true }
 }
 
 /// What files may take from the environment.

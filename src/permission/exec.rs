@@ -62,8 +62,12 @@ impl Exec {
     /// Checks that programs may be run, and that this is one.
     pub fn open(section: &Section, config: &ExecPermissions, tools: &Tools) -> Result<Self, Vec<Mistake>> {
         let mut mistakes = Vec::new();
+        let path = program(section, &config.command).map_err(|wrong| mistakes.push(*wrong)).ok();
+        // Another program at the same path is another provider, as soon as the file is read again.
+        let found = path.as_ref().and_then(|path| path.metadata().ok());
+        let stamp = found.map(|found| (found.len(), found.modified().ok()));
         let secrets: Vec<&Secret> = config.env.values().collect();
-        let hash = config_hash("exec", config, &secrets);
+        let hash = config_hash("exec", &(config, stamp), &secrets);
         let policy = config.common().policy(section, time::Duration::SECOND, hash);
         let policy = policy.map_err(|wrong| mistakes.push(wrong)).ok();
         if !tools.may_run_programs {
@@ -77,7 +81,6 @@ impl Exec {
                 mistakes.push(section.mistake_at("env", NOT_A_VARIABLE, message));
             }
         }
-        let path = program(section, &config.command).map_err(|wrong| mistakes.push(*wrong)).ok();
         let (Some(policy), Some(path), true) = (policy, path, mistakes.is_empty()) else { return Err(mistakes) };
         let variables = config.env.iter().map(|(name, value)| (name.clone(), value.reveal().to_owned()));
         let program = Program {

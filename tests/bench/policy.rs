@@ -10,7 +10,7 @@ use crate::clock::SystemClock;
 use crate::domain::access::{Item, Wish};
 use crate::domain::permission::Permissions;
 use crate::it::permission::{ada, opened, service};
-use crate::permission::{Ask, PermissionProvider};
+use crate::permission::Ask;
 
 /// How often each is measured.
 const ROUNDS: usize = 2000;

@@ -19,8 +19,10 @@ use crate::net::Net;
 mod administration;
 mod around;
 mod audit;
+mod fixtures;
 mod keys;
 mod permission;
+mod plugin;
 mod users;
 
 /// A folder with a file, and commands that are typed there.

@@ -231,6 +231,19 @@ fn programs_run_only_where_the_start_allowed_it() {
 }
 
 #[test]
+fn another_program_at_the_same_path_is_another_provider() {
+    let folder = script("exit 77");
+    let hash = || {
+        let registry = opened(Arc::new(ManualClock::new()), &section(&folder, "")).unwrap();
+        registry.get("a").unwrap().policy().config_hash
+    };
+    let before = hash();
+    assert_eq!(hash(), before);
+    std::fs::write(folder.path().join("decide"), "#!/bin/sh\nexit 0\n# longer\n").unwrap();
+    assert_ne!(hash(), before);
+}
+
+#[test]
 fn a_section_that_cannot_work_stops_the_start() {
     let folder = script("exit 77");
     assert_eq!(mistakes(&section(&folder, "")), [""; 0]);

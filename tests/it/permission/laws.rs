@@ -174,6 +174,7 @@ fn token(permissions: &Permissions, limits: Map<String, Value>, extra: Map<Strin
         auth_time: None,
         amr: vec!["pwd"],
         permissions: Some(Spelled::Map(permissions)),
+        permissions_ref: None,
         scope: None,
         roles: vec!["member"],
         limits,

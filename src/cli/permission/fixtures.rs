@@ -1,0 +1,156 @@
+//! `permission test --all`: files of cases – who may do what where – held against the chains of this server, without its database.
+
+mod case;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
+use tokio::time::Instant;
+
+use self::case::{Case, Cases};
+use crate::app::boot::Loaded;
+use crate::app::may_enter;
+use crate::cli::desk::{patiently, plain};
+use crate::cli::{Desk, Failure};
+use crate::clock::Clock;
+use crate::permission::Who;
+use crate::permission::chain::{Chain, Question};
+
+/// Where the files are that nobody named, beside the configuration.
+const FOLDER: &str = "policies";
+/// How their names end.
+const ENDING: &str = ".test.toml";
+
+/// What is tested, and what is left of it.
+#[derive(clap::Args, Default)]
+pub struct Options {
+    /// Holds every case of policies/*.test.toml, beside the configuration, against the permission providers.
+    #[arg(long)]
+    pub all: bool,
+    /// A file of cases instead of those; may be given several times.
+    #[arg(long, value_name = "FILE", requires = "all")]
+    pub tests: Vec<PathBuf>,
+    /// Writes what came of it as JUnit XML, too.
+    #[arg(long, value_name = "FILE", requires = "all")]
+    pub junit: Option<PathBuf>,
+    /// Lets permission providers of kind `exec` run their programs.
+    #[arg(long)]
+    pub allow_exec: bool,
+}
+
+/// One case and what came of it.
+struct Run {
+    case: Case,
+    /// What is not as the case says; empty if all is.
+    complaints: Vec<String>,
+    took: Duration,
+}
+
+/// Runs every case; exit code 1 if one fails, 2 if one makes no sense.
+pub async fn run(options: &Options, desk: &mut Desk) -> Result<(), Failure> {
+    desk.world.may_run_programs = options.allow_exec;
+    let loaded = desk.load()?;
+    let files = if options.tests.is_empty() { found(&desk.source().name())? } else { options.tests.clone() };
+    let mut suites = Vec::new();
+    for file in files {
+        let name = file.display().to_string();
+        let text = std::fs::read_to_string(&file).map_err(|error| Failure::usage(format!("{name}: {error}")))?;
+        suites.push((name.clone(), Cases::read(&name, &text, &loaded.settings)?));
+    }
+    let mut runs = Vec::new();
+    for (name, cases) in suites {
+        runs.push((name, patiently("testing", all(&loaded, cases, desk.world.clock.clone())).await));
+    }
+    show(&runs, desk)?;
+    if let Some(path) = &options.junit {
+        let report = report(&runs).to_string()?;
+        std::fs::write(path, report).map_err(|error| Failure::new(format!("{}: {error}", path.display())))?;
+    }
+    let failed = runs.iter().flat_map(|(_, runs)| runs).any(|run| !run.complaints.is_empty());
+    if failed { Err(Failure::said(1)) } else { Ok(()) }
+}
+
+/// The files beside the configuration, by name.
+fn found(configuration: &str) -> Result<Vec<PathBuf>, Failure> {
+    let folder = Path::new(configuration).parent().unwrap_or(Path::new("")).join(FOLDER);
+    let entries = std::fs::read_dir(&folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let is_one = |path: &PathBuf| path.to_string_lossy().ends_with(ENDING);
+    let mut files: Vec<_> = entries.filter(is_one).collect();
+    files.sort();
+    if files.is_empty() {
+        return Err(Failure::usage(format!("there are no tests: no file {}/*{ENDING}", folder.display())));
+    }
+    Ok(files)
+}
+
+async fn all(loaded: &Loaded, cases: Cases, clock: Arc<dyn Clock>) -> Vec<Run> {
+    let chain = Chain::new(&loaded.plugged.permissions, Arc::default(), clock.clone());
+    let mut runs = Vec::with_capacity(cases.0.len());
+    for case in cases.0 {
+        let began = Instant::now();
+        let complaints = ask(&chain, &case, clock.as_ref()).await;
+        runs.push(Run { case, complaints, took: began.elapsed() });
+    }
+    runs
+}
+
+/// What the chain says is not what the case expects.
+async fn ask(chain: &Chain, case: &Case, clock: &dyn Clock) -> Vec<String> {
+    let user = case.user(clock.now());
+    let who = case.machine.as_deref().map_or(Who::Person(&user), Who::Machine);
+    let question =
+        Question { service: &case.service, who, provider: &case.provider, ip: None, is_multi_factor: case.mfa };
+    if matches!(who, Who::Person(_)) && !may_enter(&case.service, &user.roles) {
+        return case.without_token("they have none of the roles that the service asks for");
+    }
+    match chain.decide(&question).await {
+        Ok(granted) => case.complaints(&granted),
+        Err(error @ crate::permission::chain::ChainError::Denied { .. }) => {
+            case.without_token(&plain(&error.to_string()))
+        }
+        Err(error) => vec![plain(&error.to_string())],
+    }
+}
+
+fn show(runs: &[(String, Vec<Run>)], desk: &mut Desk) -> Result<(), Failure> {
+    let (mut count, mut failed) = (0, 0);
+    for (file, runs) in runs {
+        for run in runs {
+            count += 1;
+            let word = if run.complaints.is_empty() { "ok    " } else { "FAILED" };
+            failed += usize::from(!run.complaints.is_empty());
+            desk.say(format!("{word}  {file}:{}  {}", run.case.line, plain(&run.case.name)))?;
+            for complaint in &run.complaints {
+                desk.say(format!("        {complaint}"))?;
+            }
+        }
+    }
+    let cases = if count == 1 { "case" } else { "cases" };
+    desk.say(format!("{count} {cases}, {failed} failed"))
+}
+
+fn report(runs: &[(String, Vec<Run>)]) -> Report {
+    let mut report = Report::new("permissions");
+    for (file, runs) in runs {
+        let mut suite = TestSuite::new(file.as_str());
+        for run in runs {
+            let at = format!("{file}:{}", run.case.line);
+            let status = if run.complaints.is_empty() {
+                TestCaseStatus::success()
+            } else {
+                let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+                status
+                    .set_message(run.complaints.join("; "))
+                    .set_description(format!("{at}\n{}", run.complaints.join("\n")));
+                status
+            };
+            let mut case = TestCase::new(run.case.name.as_str(), status);
+            case.set_classname(at).set_time(run.took);
+            suite.add_test_case(case);
+        }
+        report.add_test_suite(suite);
+    }
+    report
+}
