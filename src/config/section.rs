@@ -202,8 +202,18 @@ fn within(value: &Value, place: &Place) -> bool {
 impl Section {
     /// A section for the tests of its kind: `text` is what stands below the header.
     pub fn for_test(id: &str, text: &str) -> Self {
-        let family = format!("[permissions.{id}]\n{text}");
-        let parsed = super::parse(vec![super::Input::text("test.toml", &family)], &super::World::none());
-        parsed.settings.permissions.into_iter().next().expect("one section")
+        Self::of_family("permissions", id, text)
+    }
+
+    /// The same, of a provider: what every provider takes is taken out of it.
+    pub fn of_provider(id: &str, text: &str) -> Self {
+        Self::of_family("providers", id, text)
+    }
+
+    fn of_family(family: &str, id: &str, text: &str) -> Self {
+        let text = format!("[{family}.{id}]\n{text}");
+        let parsed = super::parse(vec![super::Input::text("test.toml", &text)], &super::World::none());
+        let super::settings::Settings { providers, permissions, .. } = parsed.settings;
+        providers.into_iter().chain(permissions).next().expect("one section")
     }
 }

@@ -18,12 +18,12 @@ struct Corp {
 
 #[test]
 fn a_plugged_section_is_read_with_every_mistake_at_once() {
-    let section = Section::for_test("corp", "kind = \"oidc\"\nclient_id = \"x\"\nclient_secret = \"y\"\n");
+    let section = Section::of_provider("corp", "kind = \"oidc\"\nclient_id = \"x\"\nclient_secret = \"y\"\n");
     let read: Corp = section.read().unwrap();
     assert_eq!((section.kind(), read.client_id.as_str(), read.client_secret.reveal()), ("oidc", "x", "y"));
     assert_eq!((read.tries, read.claims.len()), (0, 0));
 
-    let section = Section::for_test("corp", "client_idd = 1\ntries = 10\nclaims = { email = 5 }\n");
+    let section = Section::of_provider("corp", "client_idd = 1\ntries = 10\nclaims = { email = 5 }\n");
     let found = section.read::<Corp>().unwrap_err();
     let mut codes: Vec<_> = found.iter().map(|mistake| mistake.code).collect();
     codes.sort_unstable();

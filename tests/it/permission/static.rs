@@ -115,7 +115,7 @@ fn wrong_types_and_unknown_keys_stop_the_start() {
         "roles = { member = [true] }",
         "roles = [\"member\"]",
         "rules = {}",
-        "observe = true",
+        "observe = 1",
         "timeout = \"0ms\"",
         "timeout = \"11s\"",
         "cache_ttl = \"61m\"",

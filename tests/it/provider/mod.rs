@@ -45,7 +45,7 @@ impl Play {
     }
 
     fn try_open(&self, id: &str, text: &str) -> Result<Arc<dyn Provider>, Vec<Mistake>> {
-        let section = Section::for_test(id, text);
+        let section = Section::of_provider(id, text);
         let kind = KINDS.iter().find(|kind| kind.name == section.kind()).unwrap();
         (kind.open)(&section, &self.tools)
     }

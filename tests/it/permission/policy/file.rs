@@ -8,7 +8,7 @@ fn a_policy_needs_a_file_that_is_there() {
     let folder = folder(WIKI);
     let path = folder.path();
 
-    assert_eq!(mistakes("kind = \"policy\""), ["CS-C004 missing key `file` in `[providers.a]`"]);
+    assert_eq!(mistakes("kind = \"policy\""), ["CS-C004 missing key `file` in `[permissions.a]`"]);
     std::fs::remove_file(path.join("wiki.json")).unwrap();
     let found = mistakes(&section(path, "countersign"));
     assert!(
