@@ -1,6 +1,7 @@
 //! `/auth/permissions`: what a service token did not have room for (`permissions_ref`).
 
 use axum::extract::FromRequestParts;
+use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
@@ -129,9 +130,12 @@ pub(super) async fn of_token(
 ) -> Result<Response, Error> {
     let introspected = match caller.site.app.permissions_of(&fields.token).await {
         Ok(found) if found.service == caller.id() => Introspected::Active { active: true, permitted: found.into() },
-        Err(Unresolved::Refused(refusal)) if refusal.is_for_now() => return Err(refused(refusal)),
+        Err(Unresolved::Refused(refusal)) => match refused(refusal) {
+            error if error.code.status() == StatusCode::FORBIDDEN => Introspected::Inactive { active: false },
+            error => return Err(error),
+        },
         Err(Unresolved::Store(error)) => return Err(error.into()),
-        Ok(_) | Err(_) => Introspected::Inactive { active: false },
+        Ok(_) | Err(Unresolved::Dead) => Introspected::Inactive { active: false },
     };
     Ok(answer(&introspected))
 }

@@ -84,9 +84,16 @@ async fn an_answer_to_a_question_from_before_is_not_remembered_after() {
     }
 
     state.forget(Some("wiki"), Some(user.id));
+    let (asking, asked) = (chain.clone(), user.clone());
+    let after = tokio::spawn(async move { asking.decide(&question(&service("wiki", &["a"]), &asked)).await });
+    while provider.calls() == 1 {
+        tokio::task::yield_now().await;
+    }
     gate.add_permits(10);
 
     assert_eq!(names(&flight.await.unwrap().unwrap()), ["wiki:read"]);
+    after.await.unwrap().unwrap();
+    assert_eq!(provider.calls(), 2, "who asks after that is not answered by a question from before");
     chain.decide(&question(&service("wiki", &["a"]), &user)).await.unwrap();
     assert_eq!(provider.calls(), 2);
 }
