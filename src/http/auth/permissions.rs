@@ -104,7 +104,7 @@ impl FromRequestParts<Running> for Caller {
 }
 
 #[derive(Deserialize, utoipa::ToSchema)]
-pub(super) struct TokenField {
+pub(super) struct FetchFields {
     /// A token of the service that calls.
     token: String,
 }
@@ -114,7 +114,7 @@ pub(super) struct TokenField {
 /// `active` is false for a token of another service, too.
 #[utoipa::path(
     post, path = "/auth/permissions", tag = "auth", security(("client" = []), ("api-key" = [])),
-    request_body(content((TokenField = "application/x-www-form-urlencoded"), (TokenField = "application/json"))),
+    request_body(content((FetchFields = "application/x-www-form-urlencoded"), (FetchFields = "application/json"))),
     responses(
         (status = 200, description = "What it stands for, or that it stands for nothing.", body = Introspected),
         (status = 400, description = "`bad-request`: `token` is missing or given twice.", body = Problem, content_type = "application/problem+json"),
@@ -126,7 +126,7 @@ pub(super) struct TokenField {
 )]
 pub(super) async fn of_token(
     Caller(caller): Caller,
-    JsonOrForm(fields): JsonOrForm<TokenField>,
+    JsonOrForm(fields): JsonOrForm<FetchFields>,
 ) -> Result<Response, Error> {
     let introspected = match caller.site.app.permissions_of(&fields.token).await {
         Ok(found) if found.service == caller.id() => Introspected::Active { active: true, permitted: found.into() },
