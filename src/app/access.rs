@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use time::Duration;
 
 use super::{App, Claimant};
-use crate::domain::access::{Access, Said, Wish};
+use crate::domain::access::{Access, Wish};
 use crate::domain::email::Email;
 use crate::domain::id::UserId;
 use crate::domain::service::Service;
@@ -124,22 +124,10 @@ impl App {
                 let whose = if claimant.is_person() { claimant.who.subject() } else { String::new() };
                 (["shared", &whose, key].join("\n"), f64::from(most))
             }
-            Counter::Limit(name) => {
-                let Within { said, limit } = self.within(about, name, f64::from(many)).await?;
-                match limit {
-                    Some(limit) => {
-                        (["limit", &about.service.id, &claimant.who.subject(), name].join("\n"), limit.max(0.0))
-                    }
-                    None => {
-                        let is_allowed = said.said == Said::Allowed;
-                        return Ok(if is_allowed {
-                            Tally { is_allowed, remaining: None, ..Tally::NOTHING }
-                        } else {
-                            Tally::NOTHING
-                        });
-                    }
-                }
-            }
+            Counter::Limit(name) => match self.to_be_counted(about, name, many).await? {
+                Ok(limit) => (["limit", &about.service.id, &claimant.who.subject(), name].join("\n"), limit),
+                Err(tally) => return Ok(tally),
+            },
         };
         let key = sha256_hex(format!("{key}\n{}", window.whole_seconds()).as_bytes());
         #[expect(clippy::cast_possible_truncation, reason = "what is larger than an i64 is as good as the largest")]
@@ -151,6 +139,17 @@ impl App {
             limit: Some(limit),
             remaining: Some(counted.remaining),
             reset_in: counted.reset_in,
+        })
+    }
+
+    /// The number to count against; an error is what comes of it where there is none to count against.
+    async fn to_be_counted(&self, about: &About<'_>, name: &str, many: u32) -> Result<Result<f64, Tally>, AskError> {
+        let many = f64::from(many);
+        let Within { said, limit } = self.within(about, name, many).await?;
+        Ok(match limit {
+            Some(limit) if said.is_allowed() || many > limit => Ok(limit.max(0.0)),
+            None if said.is_allowed() => Err(Tally { is_allowed: true, remaining: None, ..Tally::NOTHING }),
+            limit => Err(Tally { limit, ..Tally::NOTHING }),
         })
     }
 

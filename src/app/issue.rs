@@ -74,13 +74,6 @@ pub enum Refusal {
     Token(#[from] TokenError),
 }
 
-impl Refusal {
-    /// Whether another try may have another end.
-    pub fn is_for_now(&self) -> bool {
-        matches!(self, Self::Chain(_))
-    }
-}
-
 impl App {
     /// Asks the service's permission providers and signs what they grant.
     pub async fn issue(

@@ -6,6 +6,7 @@ use super::issue::AT_JWT;
 use super::{App, Claimant, Refusal};
 use crate::domain::claims::Sub;
 use crate::domain::id::{SessionId, UserId};
+use crate::domain::service::Service;
 use crate::domain::user::User;
 use crate::permission::Who;
 use crate::permission::chain::Granted;
@@ -64,14 +65,22 @@ impl App {
                 return Err(Unresolved::Dead);
             }
             let claimant = Claimant::vouched(Who::Machine(&claims.sub));
-            return Ok(found(claimant.sub(), self.granted(service, &claimant, None).await?));
+            return Ok(found(claimant.sub(), self.as_issued(service, &claimant).await?));
         };
         if let Some(session) = claims.sid {
             let live = self.live(session).await?.filter(|live| live.user.id == id).ok_or(Unresolved::Dead)?;
-            return Ok(found(Sub::User(id), self.granted(service, &Claimant::of(&live), None).await?));
+            return Ok(found(Sub::User(id), self.as_issued(service, &Claimant::of(&live)).await?));
         }
         let user: User = self.store().user(id).await?.filter(|user| !user.is_locked()).ok_or(Unresolved::Dead)?;
         let claimant = Claimant::vouched(Who::Person(&user));
-        Ok(found(Sub::User(id), self.granted(service, &claimant, None).await?))
+        Ok(found(Sub::User(id), self.as_issued(service, &claimant).await?))
+    }
+
+    /// What a token that is issued now would say. Extensions that are asked about tokens are asked: what they add may have been left
+    /// out, and what they stop is not handed out here either.
+    async fn as_issued(&self, service: &Service, claimant: &Claimant<'_>) -> Result<Granted, Refusal> {
+        let mut granted = self.granted(service, claimant, None).await?;
+        self.ask_before_signing(service, claimant, &mut granted).await?;
+        Ok(granted)
     }
 }

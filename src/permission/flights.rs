@@ -14,7 +14,7 @@ const MOST_FLIGHTS: usize = 10_000;
 
 /// The questions under way, each in a task of its own: it ends when the provider's deadline says so, not when somebody stops waiting.
 #[derive(Debug, Default)]
-pub struct Flights(Mutex<HashMap<Key, Flight>>);
+pub struct Flights(Mutex<HashMap<(Key, u64), Flight>>);
 
 /// One question under way.
 #[derive(Debug, Clone)]
@@ -35,13 +35,20 @@ fn broken_off() -> PermissionError {
 }
 
 impl Flights {
-    /// The flight of this question; `start` makes it if there is none.
-    pub fn join<F>(self: &Arc<Self>, key: &Key, start: impl FnOnce() -> F) -> Result<Flight, PermissionError>
+    /// The flight of this question; `start` makes it if there is none. Nobody joins a flight that began before something was forgotten
+    /// (`since`, see [`super::cache::Memory::forgotten`]).
+    pub fn join<F>(
+        self: &Arc<Self>,
+        key: &Key,
+        since: u64,
+        start: impl FnOnce() -> F,
+    ) -> Result<Flight, PermissionError>
     where
         F: Future<Output = Outcome> + Send + 'static,
     {
+        let key = (key.clone(), since);
         let mut under_way = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(flight) = under_way.get(key) {
+        if let Some(flight) = under_way.get(&key) {
             return Ok(flight.clone());
         }
         if under_way.len() >= MOST_FLIGHTS {
@@ -55,7 +62,7 @@ impl Flights {
             tell.send_replace(Some(flight.await));
             drop(landing);
         });
-        under_way.insert(key.clone(), Flight(told.clone()));
+        under_way.insert(key, Flight(told.clone()));
         Ok(Flight(told))
     }
 }
@@ -63,7 +70,7 @@ impl Flights {
 /// Takes the flight off the list, however it ends.
 struct Landing {
     flights: Arc<Flights>,
-    key: Key,
+    key: (Key, u64),
 }
 
 impl Drop for Landing {

@@ -81,7 +81,8 @@ impl Chain {
             }
             return Ok(Arc::unwrap_or_clone(fresh.decision));
         }
-        let flight = self.state.flights.join(&key, || self.flight(link, &key, ask, false))?;
+        let flight =
+            self.state.flights.join(&key, self.state.memory.forgotten(), || self.flight(link, &key, ask, false))?;
         tokio::time::timeout_at(until, flight.landed()).await.unwrap_or_else(|_| Err(late())).map(Arc::unwrap_or_clone)
     }
 
@@ -92,7 +93,7 @@ impl Chain {
         if !claim() {
             return;
         }
-        let _ = self.state.flights.join(key, || {
+        let _ = self.state.flights.join(key, self.state.memory.forgotten(), || {
             let flight = self.flight(link, key, ask, true);
             async move {
                 let _permit = permit;

@@ -18,6 +18,7 @@ use crate::net::Net;
 
 mod administration;
 mod around;
+mod asking;
 mod audit;
 mod fixtures;
 mod keys;

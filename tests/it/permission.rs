@@ -4,6 +4,7 @@ mod answer;
 mod chain;
 mod exec;
 mod http;
+mod invalidate;
 mod laws;
 mod memory;
 mod policy;
@@ -11,6 +12,7 @@ mod sql;
 mod r#static;
 #[cfg(feature = "wasm")]
 mod wasm;
+mod wishes;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};

@@ -1,6 +1,7 @@
 //! `/auth/permissions`: what a service token did not have room for (`permissions_ref`).
 
 use axum::extract::FromRequestParts;
+use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
@@ -103,7 +104,7 @@ impl FromRequestParts<Running> for Caller {
 }
 
 #[derive(Deserialize, utoipa::ToSchema)]
-pub(super) struct TokenField {
+pub(super) struct FetchFields {
     /// A token of the service that calls.
     token: String,
 }
@@ -113,7 +114,7 @@ pub(super) struct TokenField {
 /// `active` is false for a token of another service, too.
 #[utoipa::path(
     post, path = "/auth/permissions", tag = "auth", security(("client" = []), ("api-key" = [])),
-    request_body(content((TokenField = "application/x-www-form-urlencoded"), (TokenField = "application/json"))),
+    request_body(content((FetchFields = "application/x-www-form-urlencoded"), (FetchFields = "application/json"))),
     responses(
         (status = 200, description = "What it stands for, or that it stands for nothing.", body = Introspected),
         (status = 400, description = "`bad-request`: `token` is missing or given twice.", body = Problem, content_type = "application/problem+json"),
@@ -125,13 +126,16 @@ pub(super) struct TokenField {
 )]
 pub(super) async fn of_token(
     Caller(caller): Caller,
-    JsonOrForm(fields): JsonOrForm<TokenField>,
+    JsonOrForm(fields): JsonOrForm<FetchFields>,
 ) -> Result<Response, Error> {
     let introspected = match caller.site.app.permissions_of(&fields.token).await {
         Ok(found) if found.service == caller.id() => Introspected::Active { active: true, permitted: found.into() },
-        Err(Unresolved::Refused(refusal)) if refusal.is_for_now() => return Err(refused(refusal)),
+        Err(Unresolved::Refused(refusal)) => match refused(refusal) {
+            error if error.code.status() == StatusCode::FORBIDDEN => Introspected::Inactive { active: false },
+            error => return Err(error),
+        },
         Err(Unresolved::Store(error)) => return Err(error.into()),
-        Ok(_) | Err(_) => Introspected::Inactive { active: false },
+        Ok(_) | Err(Unresolved::Dead) => Introspected::Inactive { active: false },
     };
     Ok(answer(&introspected))
 }
