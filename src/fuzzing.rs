@@ -2,11 +2,13 @@
 
 use axum::http::StatusCode;
 
+use crate::domain::answer::members;
 use crate::domain::claims::is_reserved;
 use crate::domain::permission::{MOST_NAMES, is_name};
 use crate::extension::decide::{Answer, Moment};
 use crate::extension::webhook::decide;
 use crate::permission::answer;
+use crate::rule::{About, Facts, Person, Rule};
 
 /// The answer of a permission provider, whatever it is.
 ///
@@ -41,5 +43,26 @@ pub fn hook_answer(bytes: &[u8]) {
         }
         let denied = decide::read(StatusCode::FORBIDDEN, bytes, moment);
         assert!(matches!(denied, Ok(Answer::Deny(_))));
+    }
+}
+
+/// A rule in CEL and, behind the first line break, the claims it is held against.
+///
+/// # Panics
+/// Where no answer is somebody's advantage.
+pub fn rule(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let (text, claims) = text.split_once('\n').unwrap_or((&text, "{}"));
+    let claims = members(claims.as_bytes()).unwrap_or_default();
+    let groups = ["sso:staff".to_owned()];
+    let person = Person { claims: &claims, email: Some("ada@example.org"), groups: &groups, provider: "sso" };
+    for about in [About::Identity, About::Access] {
+        let facts = || Facts::of(&person).entering("wiki", &["member".to_owned()], true);
+        let Ok(rule) = Rule::expression(text, about) else { continue };
+        let said = rule.holds(&facts()).ok();
+        assert_eq!((rule.grants(&facts()), rule.denies(&facts())), (said == Some(true), said != Some(false)));
+        if let Ok(value) = rule.value(&facts()) {
+            assert!(value.as_bool().is_none_or(|value| said == Some(value)));
+        }
     }
 }

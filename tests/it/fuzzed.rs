@@ -19,6 +19,15 @@ const ANSWERS: &[&str] = &[
     r#"{"decision": "allow", "claims": {"plan": {"seats": 3}}}"#,
 ];
 
+const RULES: &[&str] = &[
+    "claims.hd == 'acme.org' && email_verified\n{\"hd\": \"acme.org\"}",
+    "'staff' in claims.groups || email.endsWith('@acme.org')\n{\"groups\": [\"staff\", 1, null]}",
+    "groups.exists(g, g.startsWith('sso:')) && size(claims) < 3\n{\"a\": {\"b\": [1.5, -2]}}",
+    "has(claims.a.b) ? claims.a.b[0] > 1 : roles.all(r, r != 'guest') && mfa",
+    "provider.matches('^s+o$') || int(claims.n) % 7 == 0u\n{\"n\": \"12\"}",
+    "{'a': [1, 2].map(x, x * 9223372036854775807)}.a[1] / 0 == timestamp('2026-01-01T00:00:00Z').getFullYear()",
+];
+
 /// One thing that happens to a text on its way.
 #[derive(Debug, Clone)]
 enum Accident {
@@ -114,10 +123,20 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+    #[test]
+    fn a_rule_and_its_claims(bytes in input(RULES)) {
+        in_time(fuzzing::rule, &bytes);
+    }
+}
+
 #[test]
 fn what_is_long_or_deep_is_read_in_time() {
     for bytes in monsters() {
         in_time(fuzzing::permission_answer, &bytes);
         in_time(fuzzing::hook_answer, &bytes);
+        in_time(fuzzing::rule, &bytes);
+        in_time(fuzzing::rule, &bytes[..bytes.len().min(2000)]);
     }
 }

@@ -4,6 +4,7 @@ use time::OffsetDateTime;
 
 use crate::account::administration::{ADMIN, Caller, Deed, Refused, judge, needs_another_admin};
 use crate::domain::id::UserId;
+use crate::domain::service::Service;
 use crate::domain::user::User;
 
 fn user(roles: &[&str]) -> User {
@@ -22,7 +23,7 @@ fn user(roles: &[&str]) -> User {
     }
 }
 
-const DEEDS: [Deed<'static>; 13] = [
+const DEEDS: [Deed<'static>; 14] = [
     Deed::Edit,
     Deed::Grant("editor"),
     Deed::Revoke("editor"),
@@ -32,6 +33,7 @@ const DEEDS: [Deed<'static>; 13] = [
     Deed::Unlock,
     Deed::Reset,
     Deed::EndSessions,
+    Deed::EndKept("wiki"),
     Deed::Export,
     Deed::Delete,
     Deed::MergeAway,
@@ -67,6 +69,30 @@ fn every_deed_on_every_user_by_every_caller_has_its_verdict() {
         assert_eq!(judge(&limited, &plain, deed, ADMIN), expected, "{deed:?}");
         let expected = if role.is_some() { Err(Refused::RoleBeyondCaller) } else { allowed };
         assert_eq!(judge(&service, &plain, deed, ADMIN), expected, "{deed:?}");
+    }
+}
+
+#[test]
+fn whoever_is_here_for_one_service_gives_and_takes_its_roles_and_ends_its_sessions() {
+    let service = |roles: &[&str]| Service {
+        roles: roles.iter().map(|role| (*role).to_owned()).collect(),
+        ..crate::it::permission::service("wiki", &[])
+    };
+    let (admin, steward, plain) = (user(&[ADMIN]), user(&["wiki-admins", "clerk"]), user(&["clerk"]));
+    let (of_wiki, of_admin) = (service(&["editor"]), service(&["editor", ADMIN]));
+    for deed in DEEDS.into_iter().chain([Deed::Grant("clerk"), Deed::Revoke("clerk"), Deed::EndKept("shop")]) {
+        let is_its = matches!(deed, Deed::Grant("editor") | Deed::Revoke("editor") | Deed::EndKept("wiki"));
+        let beyond = if is_its { Ok(()) } else { Err(Refused::BeyondService) };
+        // A file that names the role of administrators there does not load; and if it did, nothing would come of it.
+        for wiki in [&of_wiki, &of_admin] {
+            let caller = Caller::person(&steward, ADMIN).only(wiki);
+            assert_eq!(judge(&caller, &plain, deed, ADMIN), beyond, "{deed:?}");
+            assert!(judge(&caller, &admin, deed, ADMIN).is_err(), "{deed:?}");
+            let boss = Caller::person(&admin, ADMIN).only(wiki);
+            assert_eq!(judge(&boss, &plain, deed, ADMIN), beyond, "{deed:?}");
+        }
+        let caller = Caller::person(&steward, ADMIN).only(&of_wiki);
+        assert_eq!(judge(&caller, &steward, deed, ADMIN).is_ok(), is_its, "{deed:?}");
     }
 }
 
