@@ -4,6 +4,7 @@ mod bounds;
 mod check;
 mod claims;
 mod facts;
+mod functions;
 mod run;
 
 use std::fmt;

@@ -40,6 +40,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0012_limits::Migration),
             Box::new(m0013_observed::Migration),
             Box::new(m0011_rules::Migration),
+            Box::new(m0012_limits::Migration),
         ]
     }
 }

@@ -2,7 +2,7 @@
 
 use sea_orm_migration::prelude::*;
 
-use crate::{number, of_user, text, uuid};
+use crate::{index, number, of_user, text, uuid};
 
 #[derive(DeriveMigrationName)]
 pub struct Migration;
@@ -47,7 +47,9 @@ impl MigrationTrait for Migration {
             .primary_key(&mut key)
             .foreign_key(whose.on_delete(ForeignKeyAction::Cascade))
             .to_owned();
-        manager.create_table(facts).await
+        manager.create_table(facts).await?;
+        manager.create_index(index("identity_facts", &["rules"], false)).await?;
+        manager.create_index(index("identity_facts", &["provider", "judged_at"], false)).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {

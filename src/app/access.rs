@@ -157,7 +157,7 @@ impl App {
     async fn entering<'a>(&self, about: &About<'a>) -> Result<Option<Claimant<'a>>, StoreError> {
         let Some(claimant) = about.claimant.filter(|_| about.service.enabled) else { return Ok(None) };
         let facts = self.facts_for(about.service, &claimant).await?;
-        Ok(self.turned_away(about.service, &claimant, &facts).is_none().then_some(claimant))
+        Ok(self.turned_away(about.service, &claimant, facts.as_ref()).is_none().then_some(claimant))
     }
 
     /// Finds out whose owner, or whose share list, has somebody who has no account here that may be used: with one question.

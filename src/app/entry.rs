@@ -33,7 +33,7 @@ pub enum Missing {
     SecondFactor,
     /// A younger sign-in.
     FreshSignIn,
-    /// The rule of this number in `access` does not hold; `by_mfa`: it asks for a second factor, and there was none.
+    /// The rule of this number in `access` does not hold; `by_mfa`: it would with a second factor.
     Rule { index: usize, by_mfa: bool },
 }
 
@@ -68,9 +68,6 @@ impl Missing {
     }
 }
 
-/// What rules of a service look at, where it has any.
-pub type Entering = Option<Facts>;
-
 impl App {
     /// Whom the provider lets in, and when it is listened to.
     pub fn gate(&self, provider: &str) -> Gate {
@@ -96,7 +93,7 @@ impl App {
     }
 
     /// What the rules of the service look at; `None` where it has none. Only rules about claims cost a question to the database.
-    pub async fn facts_for(&self, service: &Service, claimant: &Claimant<'_>) -> Result<Entering, StoreError> {
+    pub async fn facts_for(&self, service: &Service, claimant: &Claimant<'_>) -> Result<Option<Facts>, StoreError> {
         if service.access.is_empty() && service.claims.is_empty() {
             return Ok(None);
         }
@@ -111,14 +108,14 @@ impl App {
     }
 
     /// Everything that stands between somebody and the service; empty if nothing does.
-    pub fn missing(&self, service: &Service, claimant: &Claimant<'_>, entering: &Entering) -> Vec<Missing> {
+    pub fn missing(&self, service: &Service, claimant: &Claimant<'_>, entering: Option<&Facts>) -> Vec<Missing> {
         missing(service, claimant, entering, self.now())
     }
 
     /// The same, asked anew.
     pub async fn missing_now(&self, service: &Service, claimant: &Claimant<'_>) -> Result<Vec<Missing>, StoreError> {
         let entering = self.facts_for(service, claimant).await?;
-        Ok(self.missing(service, claimant, &entering))
+        Ok(self.missing(service, claimant, entering.as_ref()))
     }
 }
 
@@ -139,7 +136,7 @@ fn facts(service: &Service, claimant: &Claimant<'_>, claims: &Map<String, Value>
 }
 
 /// What is missing, as the file, the claimant and the clock say.
-fn missing(service: &Service, claimant: &Claimant<'_>, entering: &Entering, now: OffsetDateTime) -> Vec<Missing> {
+fn missing(service: &Service, claimant: &Claimant<'_>, entering: Option<&Facts>, now: OffsetDateTime) -> Vec<Missing> {
     let is_multi_factor = proof::is_multi_factor(claimant.amr);
     let mut missing = Vec::new();
     if !may_enter(service, claimant.who.roles()) {
@@ -156,13 +153,23 @@ fn missing(service: &Service, claimant: &Claimant<'_>, entering: &Entering, now:
     if can_tell && !service.max_auth_age.is_none_or(is_fresh) {
         missing.push(Missing::FreshSignIn);
     }
+    missing.extend(broken_rules(service, claimant, entering));
+    missing
+}
+
+/// The rules of the service that do not hold.
+fn broken_rules(service: &Service, claimant: &Claimant<'_>, entering: Option<&Facts>) -> Vec<Missing> {
+    let is_multi_factor = proof::is_multi_factor(claimant.amr);
+    let can_bring_more = claimant.is_person() && !claimant.is_vouched() && !is_multi_factor;
+    let mut missing = Vec::new();
     for (index, rule) in service.access.iter().enumerate() {
         // How they signed in was asked when they got the token with which a service vouches for them.
         if claimant.is_vouched() && OF_THE_SIGN_IN.iter().any(|name| rule.names(name)) {
             continue;
         }
-        if !entering.as_ref().is_some_and(|facts| rule.grants(facts)) {
-            let by_mfa = can_tell && rule.names("mfa") && !is_multi_factor;
+        if !entering.is_some_and(|facts| rule.grants(facts)) {
+            let may_help = can_bring_more && rule.names("mfa");
+            let by_mfa = may_help && entering.is_some_and(|facts| rule.grants(&facts.with_mfa()));
             missing.push(Missing::Rule { index, by_mfa });
         }
     }
@@ -170,7 +177,7 @@ fn missing(service: &Service, claimant: &Claimant<'_>, entering: &Entering, now:
 }
 
 /// What the service adds to its tokens. What has no answer, or too long a one, is left out.
-pub fn extra_claims(service: &Service, entering: &Entering) -> Map<String, Value> {
+pub fn extra_claims(service: &Service, entering: Option<&Facts>) -> Map<String, Value> {
     let Some(facts) = entering else { return Map::new() };
     let mut all = Map::new();
     for (name, extra) in &service.claims {

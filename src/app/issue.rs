@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use serde_json::{Map, json};
 use time::OffsetDateTime;
 
-use super::entry::{Entering, extra_claims};
+use super::entry::extra_claims;
 use super::{App, Claimant, Closed, Missing};
 use crate::domain::claims::{Audience, ClassicClaims, ServiceClaims, Spelled, Sub};
 use crate::domain::id::{SessionId, TokenId};
@@ -16,6 +16,7 @@ use crate::extension::decide::Stopped;
 use crate::keys::{Kind, Signed, TokenError};
 use crate::permission::Who;
 use crate::permission::chain::{ChainError, Granted};
+use crate::rule::Facts;
 use crate::store::StoreError;
 use crate::store::live::Live;
 
@@ -100,17 +101,17 @@ impl App {
         ip: Option<IpAddr>,
     ) -> Result<Granted, Refusal> {
         let entering = self.facts_for(service, claimant).await?;
-        if let Some(refusal) = self.turned_away(service, claimant, &entering) {
+        if let Some(refusal) = self.turned_away(service, claimant, entering.as_ref()) {
             return Err(refusal);
         }
         match self.chain.decide(&claimant.question(service, ip)).await {
             Err(ChainError::Denied { message, .. }) => Err(Refusal::Denied(message)),
-            other => Ok(with_own_claims(service, other?, &entering)),
+            other => Ok(with_own_claims(service, other?, entering.as_ref())),
         }
     }
 
     /// Why they get no token for the service, whatever permission providers say; `None` if nothing stands against it.
-    pub fn turned_away(&self, service: &Service, claimant: &Claimant<'_>, entering: &Entering) -> Option<Refusal> {
+    pub fn turned_away(&self, service: &Service, claimant: &Claimant<'_>, entering: Option<&Facts>) -> Option<Refusal> {
         if let Who::Person(user) = claimant.who {
             if user.is_locked() {
                 return Some(Refusal::Denied("This account is locked.".into()));
@@ -221,7 +222,7 @@ impl App {
 }
 
 /// What the file adds to the service's tokens stands, whatever permission providers say.
-fn with_own_claims(service: &Service, mut granted: Granted, entering: &Entering) -> Granted {
+fn with_own_claims(service: &Service, mut granted: Granted, entering: Option<&Facts>) -> Granted {
     if !service.claims.is_empty() {
         granted.claims.extend(extra_claims(service, entering));
     }

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value as Json, json};
 
 use super::Mistake;
@@ -68,11 +70,9 @@ impl RoleRules {
 
     /// Another one for other rules: what was decided by these needs no second look.
     pub fn fingerprint(&self) -> String {
-        let mut all = format!("{:?} {}", self.wanted, self.keeps);
-        for (role, rule) in &self.rules {
-            all.push_str(&format!("\n{role} {}", rule.text()));
-        }
-        digest(&SHA256, all.as_bytes()).as_ref()[..12].iter().map(|byte| format!("{byte:02x}")).collect()
+        let mut all = vec![format!("{:?} {}", self.wanted, self.keeps)];
+        all.extend(self.rules.iter().map(|(role, rule)| format!("{role} {}", rule.text())));
+        URL_SAFE_NO_PAD.encode(&digest(&SHA256, all.join("\n").as_bytes()).as_ref()[..12])
     }
 }
 

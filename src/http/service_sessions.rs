@@ -20,7 +20,7 @@ use super::limit::{Limit, count_all};
 use super::service_caller::ServiceCaller;
 use super::site::Running;
 use crate::account::service_sessions::{MOST_DATA, Merged, NewSession, fits, token_hash};
-use crate::app::may_enter;
+use crate::app::Claimant;
 use crate::domain::id::{SessionId, UserId};
 use crate::domain::proof;
 use crate::domain::user::User;
@@ -232,7 +232,12 @@ async fn person(
     let service = caller.service()?;
     let said = Said { name, password, otp, ip, is_reported: true, service, by: &caller.by };
     let (user, proof) = prove(&caller.site, said).await.map_err(about_the_person)?;
-    if !may_enter(service, &user.roles) || caller.site.app.closed(&user).is_some() {
+    let app = &caller.site.app;
+    let missing = app.missing_now(service, &Claimant::of_proof(&user, &proof, app.now())).await?;
+    if !missing.is_empty() {
+        return Err(Error::missing(missing));
+    }
+    if app.closed(&user).is_some() {
         return Err(Code::AccessDenied.into());
     }
     Ok((user, proof))

@@ -8,6 +8,7 @@ use cel::common::types::CelInt;
 use regex::{Regex, RegexBuilder};
 
 use super::claims::Claims;
+use super::functions::{self, Misuse, did_you_mean};
 use super::run::{ENV, LOOP, MATCHES};
 use super::{About, RuleMistake};
 
@@ -24,22 +25,6 @@ const DEAR: i64 = 200;
 /// What collecting values counts for in a loop.
 const COLLECTED: i64 = 32;
 
-/// Functions and their numbers of arguments, the text or list they are called on not counted. `size` can also be called with it.
-const METHODS: &[(&str, &[usize])] = &[
-    ("contains", &[1]),
-    ("endsWith", &[1]),
-    ("lowerAscii", &[0]),
-    ("matches", &[1]),
-    ("size", &[0]),
-    ("split", &[1, 2]),
-    ("startsWith", &[1]),
-    ("trim", &[0]),
-    ("upperAscii", &[0]),
-];
-/// Functions that are called with one value.
-const PLAIN: &[&str] = &["double", "dyn", "int", "size", "string", "type", "uint"];
-/// What loops are written with, beside `has`.
-const MACROS: &[&str] = &["all", "exists", "exists_one", "filter", "has", "map"];
 /// Names of types, for `type(x) == list`.
 const TYPES: &[&str] = &["bool", "bytes", "double", "int", "list", "map", "null_type", "string", "uint"];
 
@@ -266,27 +251,9 @@ impl Look<'_> {
     }
 
     fn function(&self, id: u64, call: &CallExpr) -> Result<(), RuleMistake> {
-        let name = call.func_name.as_str();
-        if !name.starts_with(|c: char| c.is_ascii_alphabetic()) {
-            return Ok(());
-        }
-        let method = METHODS.iter().find(|(known, _)| *known == name);
-        let is_plain = PLAIN.contains(&name);
-        match (&call.target, method) {
-            (Some(_), Some((_, arguments))) if arguments.contains(&call.args.len()) => Ok(()),
-            (None, _) if is_plain && call.args.len() == 1 => Ok(()),
-            (None, Some((_, [0, ..]))) if !is_plain => {
-                Err(self.wrong_at(id, format!("`{name}` is written `text.{name}()`")))
-            }
-            (None, Some(_)) if !is_plain => Err(self.wrong_at(id, format!("`{name}` is written `text.{name}(…)`"))),
-            _ if is_plain || method.is_some() || MACROS.contains(&name) => {
-                Err(self.wrong_at(id, format!("`{name}` is not called like this")))
-            }
-            _ => {
-                let known = METHODS.iter().map(|(known, _)| *known).chain(PLAIN.iter().chain(MACROS).copied());
-                let mistake = self.wrong_at(id, format!("there is no function `{name}`"));
-                Err(mistake.help(Some(did_you_mean(name, known))))
-            }
+        match functions::misuse(call) {
+            Some(Misuse { message, help }) => Err(self.wrong_at(id, message).help(help)),
+            None => Ok(()),
         }
     }
 
@@ -309,15 +276,5 @@ impl Look<'_> {
         let charged = CallExpr { func_name: LOOP.to_owned(), target: None, args: vec![range, weight] };
         all.iter_range = IdedExpr { id, expr: Expr::Call(charged) };
         Ok(outside)
-    }
-}
-
-/// The likeliest of the known names, or all of them.
-fn did_you_mean<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> String {
-    let known: BTreeSet<&str> = known.collect();
-    let scored = known.iter().map(|name| (strsim::jaro_winkler(word, name), name)).filter(|(score, _)| *score > 0.84);
-    match scored.max_by(|left, right| left.0.total_cmp(&right.0)) {
-        Some((_, name)) => format!("did you mean `{name}`?"),
-        None => format!("known are {}", known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")),
     }
 }

@@ -46,6 +46,15 @@ impl Facts {
         self
     }
 
+    /// The same of somebody who had brought a second factor.
+    #[must_use]
+    pub fn with_mfa(&self) -> Self {
+        let all = self.0.iter().filter(|(name, _)| *name != "mfa");
+        let mut facts = Self(all.map(|(name, value)| (*name, value.clone_as_boxed())).collect());
+        facts.put("mfa", Value::Bool(true));
+        facts
+    }
+
     /// A claim by its name, or by the names on the way to it, with dots between; `None` if there is none.
     pub fn claim(&self, path: &str) -> Option<Json> {
         let (_, claims) = self.0.iter().find(|(name, _)| *name == "claims")?;

@@ -31,6 +31,7 @@ const SECRET: &[&str] = &[
     "refresh_hash",
     "family",
     "origin",
+    "rule",
     "user_id",
 ];
 
@@ -81,6 +82,12 @@ impl Store {
             // Where those sit who run the server is not theirs to know.
             if row.actor_id.as_ref() != Some(&name) && row.actor_kind != "anonymous" {
                 (event["ip"], event["user_agent"]) = (Value::Null, Value::Null);
+            }
+            // Nor are the rules of the file.
+            if let Ok(mut details) = serde_json::from_str::<Map<String, Value>>(&row.details)
+                && details.remove("rule").is_some()
+            {
+                event["details"] = Value::Object(details).to_string().into();
             }
         }
         Ok(Value::Array(events))

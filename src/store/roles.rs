@@ -39,7 +39,9 @@ impl Store {
         let is_old = identity_facts::Column::JudgedAt.lt(time);
         let is_due = identity_facts::Column::Provider.is_in(providers.iter().map(String::as_str)).and(is_old);
         let mut which = identity_facts::Entity::find().inner_join(identity::Entity);
-        which = which.filter(identity_facts::Column::Rules.ne(rules).or(is_due));
+        // Not `<>`, which no index finds.
+        let is_other = identity_facts::Column::Rules.lt(rules).or(identity_facts::Column::Rules.gt(rules));
+        which = which.filter(is_other.or(is_due));
         if let Some(after) = after {
             which = which.filter(identity::Column::UserId.gt(after.0));
         }

@@ -84,6 +84,11 @@ async fn a_rule_that_asks_for_a_second_factor_leads_to_one() {
     browser.sign_in_to("https://wiki.example/").await;
     assert!(browser.at.contains("/login/enrol"), "{}", browser.at);
 
+    stage.reload("[services.wiki]\naccess = [\"mfa && 'admin' in roles\"]").unwrap();
+    browser.sign_in_to("https://wiki.example/").await;
+    assert!(browser.at.contains("/login/no-access"), "{}", browser.at);
+
+    stage.reload("[services.wiki]\naccess = [\"mfa || 'admin' in roles\"]").unwrap();
     stage.upstream_knows("bob", "bob@example.org");
     let mut other = stage.browser();
     other.sign_in().await;

@@ -197,6 +197,21 @@ async fn nothing_is_kept_where_no_rule_asks_and_only_sealed_where_one_does() {
 }
 
 #[tokio::test]
+async fn somebodys_own_data_say_which_roles_they_have_and_not_by_which_rule() {
+    let stage = Stage::with(STAFF).await;
+    upstream_says(&stage, "ada", &[("groups", json!(["staff"]))]);
+    stage.browser().sign_in().await;
+    let user = stage.user("ada@example.org").await;
+
+    let all = stage.app.store().everything_of(user.id).await.unwrap();
+
+    let roles: Vec<_> = all["roles"].as_array().unwrap().iter().map(|row| row["role"].clone()).collect();
+    assert_eq!(roles, ["member", "staff"]);
+    let text = serde_json::Value::Object(all).to_string();
+    assert!(text.contains("role.assigned") && !text.contains("in groups"), "{text}");
+}
+
+#[tokio::test]
 async fn the_file_makes_administrators_and_says_so() {
     let stage = Stage::with("[admin]\nemails = [\"ada@example.org\"]").await;
     stage.upstream_knows("ada", "ada@example.org");
