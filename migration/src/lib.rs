@@ -37,10 +37,9 @@ impl MigratorTrait for Migrator {
             Box::new(m0008_api_keys::Migration),
             Box::new(m0009_administration::Migration),
             Box::new(m0010_abuse::Migration),
-            Box::new(m0012_limits::Migration),
-            Box::new(m0013_observed::Migration),
             Box::new(m0011_rules::Migration),
             Box::new(m0012_limits::Migration),
+            Box::new(m0013_observed::Migration),
         ]
     }
 }
