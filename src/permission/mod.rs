@@ -2,6 +2,7 @@
 
 pub mod answer;
 pub mod cache;
+pub mod cedar;
 pub mod chain;
 pub mod common;
 pub mod compare;
@@ -31,7 +32,8 @@ use crate::domain::user::User;
 use crate::plugin::Kind;
 
 /// Every kind of permission provider.
-pub const KINDS: &[Kind<dyn PermissionProvider>] = &[exec::KIND, http::KIND, sql::KIND, r#static::KIND, wasm::KIND];
+pub const KINDS: &[Kind<dyn PermissionProvider>] =
+    &[cedar::KIND, exec::KIND, http::KIND, sql::KIND, r#static::KIND, wasm::KIND];
 
 /// Who is asked about.
 #[derive(Debug, Clone, Copy)]
