@@ -2,12 +2,17 @@
 
 mod answer;
 mod chain;
+mod delay;
 mod exec;
+mod faults;
 mod http;
 mod invalidate;
 mod laws;
 mod memory;
 mod policy;
+mod refresh;
+mod replay;
+mod shadow;
 mod sql;
 mod r#static;
 #[cfg(feature = "wasm")]
