@@ -29,6 +29,8 @@ const CHAIN: Duration = Duration::from_secs(1);
 const WATCH: Duration = Duration::from_secs(2);
 /// How often it is looked which answers of permission providers are to be forgotten.
 const INVALIDATE: Duration = Duration::from_secs(1);
+/// How often it is written down what permission providers were asked, and what observers would change.
+const NOTE: Duration = Duration::from_secs(5);
 /// How often it is looked whether days of the audit trail, or addresses, are past their time.
 const FORGET: Duration = Duration::from_hours(1);
 
@@ -42,6 +44,7 @@ pub fn start(running: &Running) {
     every(INVALIDATE, running, async |app: App| {
         app.carry_out_invalidations().await.unwrap_or_else(|error| log(&error));
     });
+    every(NOTE, running, async |app: App| note(&app).await.unwrap_or_else(|error| log(&error)));
     every(FORGET, running, async |app: App| forget(&app).await.unwrap_or_else(|error| log(&error)));
     every(TOUCH, running, async |app: App| app.store().write_touched().await.unwrap_or_else(|error| log(&error)));
     every(KEYS, running, async |app: App| rotate(&app).await.unwrap_or_else(|error| log(&error)));
@@ -131,6 +134,11 @@ pub async fn watch(app: &App) -> Result<(), StoreError> {
     app.house.bans.refresh(app.store()).await?;
     app.house.shown.write(app.store()).await?;
     Ok(())
+}
+
+/// Writes down what permission providers were asked, and what observers would change.
+pub async fn note(app: &App) -> Result<(), StoreError> {
+    app.house.chain_state.notes.write(app.store()).await
 }
 
 /// Cuts off days of the audit trail that are past `audit.retention`, and forgets addresses that are past `privacy.ip_retention`.

@@ -14,6 +14,7 @@ mod inviting;
 mod issue;
 mod letters;
 mod notices;
+pub mod observed;
 mod old_tokens;
 mod passwords;
 mod permissions_of;

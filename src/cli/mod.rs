@@ -19,11 +19,13 @@ mod permission_check;
 mod plugin;
 mod provider;
 mod reload;
+pub mod reloading;
 mod role;
 mod serve;
 mod session;
-mod source;
+pub mod source;
 mod user;
+pub mod watch;
 
 use std::io;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! `serve`: runs the server, reloads the file when told to.
+//! `serve`: runs the server.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -6,15 +6,14 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use clap::Args;
-use tokio::signal::unix::{SignalKind, signal};
 
 use super::Failure;
-use super::reload::Outcome;
+use super::reloading::Reloader;
 use super::source::{Source, is_terminal, world};
+use super::watch::Watch;
 use crate::app::boot::{self, Opened, World};
 use crate::app::{App, Minted};
-use crate::config::settings::MailTransport;
-use crate::config::{Mistake, Report, restart_needed};
+use crate::config::{Mistake, Report};
 use crate::domain::audit::By;
 use crate::http::failure;
 use crate::http::layers::{Edge, Rules};
@@ -46,6 +45,7 @@ pub async fn run(files: &[PathBuf], options: Options) -> Result<(), Failure> {
     let source = Source::find(files);
     let world = World { may_run_programs: options.allow_exec, ..world() };
     let mut loaded = source.load(&world)?;
+    let watch = Watch::of(loaded.report.files());
     if options.ephemeral {
         loaded.settings.database.url = crate::config::Secret::new("sqlite::memory:".into());
     }
@@ -67,10 +67,11 @@ pub async fn run(files: &[PathBuf], options: Options) -> Result<(), Failure> {
     greet(&running, &server.addresses(), &source, is_dev).await?;
     let _pid = PidFile::write(&app.settings.server.data_dir, options.ephemeral);
     jobs::start(&running);
-    tokio::spawn(reload_when_told(source, running.clone(), rules, world));
+    tokio::spawn(Reloader { source, running: running.clone(), rules, world, watch }.run());
     server.serve(edge, limits, readiness, stop_signal).await;
     let app = running.now().app.clone();
     app.store().write_touched().await?;
+    jobs::note(&app).await?;
     say_last_words(&app).await
 }
 
@@ -105,61 +106,6 @@ impl Drop for PidFile {
             let _ = std::fs::remove_file(path);
         }
     }
-}
-
-/// SIGHUP: another app out of the same file. A file with mistakes changes nothing and says why.
-async fn reload_when_told(source: Source, running: Running, rules: Arc<ArcSwap<Rules>>, world: World) {
-    let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
-    let data_dir = running.now().app.settings.server.data_dir.clone();
-    while hangup.recv().await.is_some() {
-        let outcome = match reload(&source, &running, &rules, &world) {
-            Ok(restart) => Outcome { mistake: None, restart: restart.into_iter().map(str::to_owned).collect() },
-            Err(failure) => Outcome { mistake: Some(failure.message), restart: Vec::new() },
-        };
-        note(&outcome);
-        let app = &running.now().app;
-        if let Err(error) = app.note_reload(outcome.mistake.is_none(), &outcome.restart).await {
-            tracing::error!(error = &error as &dyn std::error::Error, "the reload could not be written down");
-        }
-        outcome.leave(&data_dir);
-    }
-}
-
-fn note(outcome: &Outcome) {
-    if let Some(mistake) = &outcome.mistake {
-        tracing::error!("the configuration was not reloaded, the old one stays:\n{mistake}");
-    } else {
-        note_reload(&outcome.restart.join(", "));
-    }
-}
-
-fn note_reload(restart: &str) {
-    let restart = if restart.is_empty() { "nothing" } else { restart };
-    tracing::info!(needs_restart = restart, "the configuration was reloaded");
-}
-
-fn reload(
-    source: &Source,
-    running: &Running,
-    rules: &ArcSwap<Rules>,
-    world: &World,
-) -> Result<Vec<&'static str>, Failure> {
-    let mut loaded = source.load(world)?;
-    let now = running.now();
-    let old = &now.app.settings;
-    let restart = restart_needed(old, &loaded.settings);
-    loaded.settings.server.issuer = old.server.issuer.clone();
-    loaded.settings.database = old.database.clone();
-    loaded.settings.session.cookie_name.clone_from(&old.session.cookie_name);
-    loaded.settings.server.is_dev = old.server.is_dev;
-    let sink = match loaded.settings.mail.transport {
-        MailTransport::Sink => now.sink.clone(),
-        _ => None,
-    };
-    let app = now.app.reloaded(loaded, sink.clone())?;
-    rules.store(Arc::new(Rules::of(&app.settings.server)));
-    running.replace(Site::new(app, sink));
-    Ok(restart)
 }
 
 /// At most twelve lines: where everything is. In production, the addresses an admin has to register.

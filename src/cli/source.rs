@@ -6,8 +6,7 @@ use std::sync::Arc;
 use super::Failure;
 use crate::app::boot::{self, Loaded, World};
 use crate::clock::SystemClock;
-use crate::config::Format;
-use crate::config::{self, Input};
+use crate::config::{self, Format, Input, Report};
 use crate::net::Net;
 
 /// The name of the file, where none is given.
@@ -44,8 +43,17 @@ impl Source {
 
     /// Reads everything; a file with mistakes is a failure that shows them all.
     pub fn load(&self, world: &World) -> Result<Loaded, Failure> {
+        self.read(world).map_err(|report| Self::failure(&report))
+    }
+
+    /// Reads everything; the report holds all mistakes.
+    pub fn read(&self, world: &World) -> Result<Loaded, Box<Report>> {
         boot::load(self.inputs.clone(), &environment(), world)
-            .map_err(|report| Failure { message: report.render(Format::Human(is_terminal())), code: 2 })
+    }
+
+    /// A failure that shows all mistakes.
+    pub fn failure(report: &Report) -> Failure {
+        Failure { message: report.render(Format::Human(is_terminal())), code: 2 }
     }
 
     /// What is read, by name.

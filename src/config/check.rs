@@ -18,6 +18,7 @@ pub fn across(settings: &mut Settings, loader: &mut Loader) {
     methods(settings, loader);
     retire_after(settings, loader);
     lonely_skip(settings, loader);
+    only_observed(settings, loader);
     roles_nobody_has(settings, loader);
     same_client(settings, loader);
     if !settings.server.is_dev {
@@ -77,8 +78,11 @@ fn retire_after(settings: &mut Settings, loader: &mut Loader) {
 fn lonely_skip(settings: &Settings, loader: &mut Loader) {
     let mut seen = BTreeSet::new();
     for service in &settings.services {
-        let [only] = service.permissions.as_slice() else { continue };
-        let section = settings.permissions.iter().find(|section| section.id() == only);
+        let named = |id: &str| settings.permissions.iter().find(|section| section.id() == id);
+        let counts = |id: &&String| !named(id).is_some_and(Section::observes);
+        let mut counting = service.permissions.iter().filter(counts);
+        let (Some(only), None) = (counting.next(), counting.next()) else { continue };
+        let section = named(only);
         let Some(section) = section.filter(|section| section.text("on_error") == Some("skip")) else { continue };
         if seen.insert(only) {
             let message = format!(
@@ -88,6 +92,18 @@ fn lonely_skip(settings: &Settings, loader: &mut Loader) {
             let help = "`on_error = \"deny\"` gives no token instead".to_owned();
             loader.warnings.push(section.mistake_at("on_error", "CS-C071", message).help(Some(help)));
         }
+    }
+}
+
+/// Who only observes grants nothing.
+fn only_observed(settings: &Settings, loader: &mut Loader) {
+    let observer = |id: &String| settings.permissions.iter().find(|section| section.id() == id && section.observes());
+    for service in &settings.services {
+        let observers: Option<Vec<_>> = service.permissions.iter().map(observer).collect();
+        let Some([first, ..]) = observers.as_deref() else { continue };
+        let message = format!("all permission providers of `{}` only observe: tokens hold no permissions", service.id);
+        let help = "add the provider that counts, or leave `observe` out".to_owned();
+        loader.warnings.push(first.mistake_at("observe", "CS-C170", message).help(Some(help)));
     }
 }
 
@@ -164,6 +180,11 @@ pub fn is_secret_name(key: &str) -> bool {
 }
 
 impl Section {
+    /// Whether a permission provider is only asked beside the others.
+    fn observes(&self) -> bool {
+        self.table.get("observe").is_some_and(|entry| matches!(entry.value.node, Node::Boolean(true)))
+    }
+
     /// The text of `key`.
     pub(super) fn text(&self, key: &str) -> Option<&str> {
         self.table.get(key)?.value.as_str()

@@ -97,6 +97,7 @@ fn server(loader: &mut Loader, world: &World<'_>) -> Server {
         drain_delay: raw.drain_delay.0,
         shutdown_grace: raw.shutdown_grace.0,
         hsts: raw.hsts,
+        reload: raw.reload,
         issuer,
     }
 }
@@ -107,7 +108,7 @@ fn bytes(size: super::Size) -> usize {
 
 fn data_dir(written: Option<PathBuf>, section: &Section, world: &World<'_>) -> PathBuf {
     match (written, (world.env)("STATE_DIRECTORY")) {
-        (Some(path), _) => section.path_of(&path),
+        (Some(path), _) => section.path_beside(&path),
         (None, Some(state)) => PathBuf::from(state.split(':').next().unwrap_or_default()),
         (None, None) => PathBuf::from("countersign-data"),
     }

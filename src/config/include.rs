@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use toml::de::DeTable;
 
+use super::resolve::Found;
 use super::value::{Node, Origin, Place, Table, Value};
 use super::{Input, Mistake, Source};
 
@@ -16,22 +17,25 @@ pub struct Document {
 }
 
 /// Reads all inputs and what they include, in that order.
-pub fn read_all(inputs: Vec<Input>, sources: &mut Vec<Source>, mistakes: &mut Vec<Mistake>) -> Vec<Document> {
+pub fn read_all(inputs: Vec<Input>, sources: &mut Vec<Source>, found: &mut Found) -> Vec<Document> {
     let mut documents = Vec::new();
     for input in inputs {
-        let mut document = read(input, false, sources, mistakes);
+        let mut document = read(input, false, sources, found);
         let globs = document.table.take("include").map(|entry| entry.value);
         let dir = document.dir.clone();
         documents.push(document);
-        for (path, _) in globs.iter().flat_map(|globs| included(globs, &dir, mistakes)).collect::<Vec<_>>() {
-            documents.push(read(Input::file(&path), true, sources, mistakes));
+        for (path, _) in globs.iter().flat_map(|globs| included(globs, &dir, found)).collect::<Vec<_>>() {
+            documents.push(read(Input::file(&path), true, sources, found));
         }
     }
     documents
 }
 
-fn read(input: Input, included: bool, sources: &mut Vec<Source>, mistakes: &mut Vec<Mistake>) -> Document {
-    let file = sources.len();
+fn read(input: Input, included: bool, sources: &mut Vec<Source>, found: &mut Found) -> Document {
+    let (file, mistakes) = (sources.len(), &mut found.mistakes);
+    if input.text.is_none() {
+        found.files.note(&input.path);
+    }
     let text = match input.text {
         Some(text) => text,
         None => std::fs::read_to_string(&input.path).unwrap_or_else(|error| {
@@ -57,20 +61,32 @@ fn read(input: Input, included: bool, sources: &mut Vec<Source>, mistakes: &mut 
 }
 
 /// The files of `include`, in the order of their names.
-fn included(globs: &Value, dir: &Path, mistakes: &mut Vec<Mistake>) -> Vec<(PathBuf, Place)> {
+fn included(globs: &Value, dir: &Path, found: &mut Found) -> Vec<(PathBuf, Place)> {
     let Node::Array(items) = &globs.node else {
         let message = "`include` is a list of paths such as \"providers.d/*.toml\"".to_owned();
-        mistakes.push(Mistake::new("CS-C012", message, &globs.place));
+        found.mistakes.push(Mistake::new("CS-C012", message, &globs.place));
         return Vec::new();
     };
     let mut files = Vec::new();
     for item in items {
+        if let Some(glob) = item.as_str() {
+            found.files.note(&dir.join(glob));
+        }
         match item.as_str().ok_or_else(|| "a path must be a text".to_owned()).and_then(|glob| expand(glob, dir)) {
             Ok(paths) => files.extend(paths.into_iter().map(|path| (path, item.place.clone()))),
-            Err(message) => mistakes.push(Mistake::new("CS-C012", message, &item.place)),
+            Err(message) => found.mistakes.push(Mistake::new("CS-C012", message, &item.place)),
         }
     }
     files
+}
+
+/// The files that a path stands for: itself, or those that its star matches now.
+pub fn matching(path: &Path) -> Vec<PathBuf> {
+    let is_pattern = path.file_name().is_some_and(|name| name.to_string_lossy().contains('*'));
+    if !is_pattern {
+        return vec![path.to_owned()];
+    }
+    path.to_str().and_then(|glob| expand(glob, Path::new("")).ok()).unwrap_or_default()
 }
 
 /// A path, or `dir/*.toml`: one star in the last part. In the order of their names.

@@ -8,7 +8,7 @@ pub const KINDS: &[&str] = &["microsoft", "gitlab", "apple", "discord", "ldap"];
 
 /// Keys that come later, by section; `*` stands for any id.
 const KEYS: &[(&str, &[&str])] = &[
-    ("server", &["tls", "reload"]),
+    ("server", &["tls"]),
     ("login", &["layout", "auto_redirect", "remember_last_method", "hide_unknown_user"]),
     ("login.passkey", &["discoverable", "attestation"]),
     ("keys", &["id_token_alg"]),

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
+use super::files::Files;
 use super::include::{FAMILIES, override_by, read_all};
 use super::resolve::{Found, resolve};
 use super::section::Section;
@@ -28,7 +29,7 @@ pub struct Parsed {
 pub fn parse(inputs: Vec<Input>, world: &World<'_>) -> Parsed {
     let mut sources = Vec::new();
     let mut found = Found::default();
-    let documents = read_all(inputs, &mut sources, &mut found.mistakes);
+    let documents = read_all(inputs, &mut sources, &mut found);
     let mut root = Table::default();
     let mut dirs = Vec::new();
     for mut document in documents {
@@ -37,7 +38,8 @@ pub fn parse(inputs: Vec<Input>, world: &World<'_>) -> Parsed {
         dirs.push(document.dir);
     }
     override_by(&world.overrides, &mut root, &mut sources, &mut found.mistakes);
-    let mut split = Split { dirs, ..Split::default() };
+    let files = found.files.clone();
+    let mut split = Split { dirs, files: files.clone(), ..Split::default() };
     split.all(root, &mut found.mistakes);
     let mut loader = Loader { split, mistakes: found.mistakes, warnings: Vec::new(), unclean: BTreeSet::new() };
     let settings = fixed::settings(&mut loader, world);
@@ -47,7 +49,7 @@ pub fn parse(inputs: Vec<Input>, world: &World<'_>) -> Parsed {
         loader.warnings.append(&mut found.warnings);
     }
     let Loader { split, mistakes, warnings, .. } = loader;
-    Parsed { settings, report: Report::new(sources, mistakes, warnings), written: split.into_all() }
+    Parsed { settings, report: Report::new(sources, mistakes, warnings).read_from(files), written: split.into_all() }
 }
 
 /// The sections, and what is wrong with them so far.
@@ -93,6 +95,7 @@ pub struct Split {
     fixed: BTreeMap<String, Section>,
     families: BTreeMap<&'static str, Vec<Section>>,
     dirs: Vec<PathBuf>,
+    files: Files,
 }
 
 /// The fixed sections, each with those that lie inside it.
@@ -124,6 +127,7 @@ impl Split {
             path: path.to_owned(),
             table: Table::default(),
             dir: self.dirs.first().cloned().unwrap_or_default(),
+            files: self.files.clone(),
         })
     }
 
@@ -203,7 +207,8 @@ impl Split {
 
     fn section(&self, id: String, path: String, header: Place, table: Table) -> Section {
         let dir = self.dirs.get(header.file).cloned().unwrap_or_default();
-        Section { kind: id.clone(), id, header, kind_at: None, path, table, dir }
+        let files = self.files.clone();
+        Section { kind: id.clone(), id, header, kind_at: None, path, table, dir, files }
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod check;
+mod files;
 mod fixed;
 mod include;
 mod later;
@@ -27,6 +28,7 @@ mod words;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+pub use include::matching;
 pub use load::{Parsed, parse};
 pub use report::{Format, Report};
 pub use restart::restart_needed;

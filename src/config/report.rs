@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use serde_json::json;
 
+use super::files::Files;
 use super::{Mistake, Source};
 
 /// All mistakes of all files.
@@ -12,6 +13,7 @@ pub struct Report {
     sources: Vec<Source>,
     mistakes: Vec<Mistake>,
     warnings: Vec<Mistake>,
+    files: Files,
 }
 
 /// How a report is written.
@@ -34,10 +36,20 @@ impl std::fmt::Debug for Report {
 
 impl Report {
     pub(super) fn new(sources: Vec<Source>, mistakes: Vec<Mistake>, warnings: Vec<Mistake>) -> Self {
-        let mut report = Self { sources, mistakes, warnings };
+        let mut report = Self { sources, mistakes, warnings, files: Files::default() };
         report.drop_echoes();
         report.sort();
         report
+    }
+
+    /// Says which files were read; whoever opens the plugged sections adds theirs.
+    pub(super) fn read_from(self, files: Files) -> Self {
+        Self { files, ..self }
+    }
+
+    /// The files that were read, with those that plugged sections read.
+    pub fn files(&self) -> Vec<std::path::PathBuf> {
+        self.files.all()
     }
 
     /// Adds what was found later, by whoever opened the plugged sections. What they say of a secret that is not there is an echo.

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::files::Files;
 use super::value::{Node, Origin, Table, Value};
 use super::{Mistake, World};
 
@@ -18,6 +19,8 @@ pub struct Found {
     pub mistakes: Vec<Mistake>,
     /// Not wrong everywhere: in production only.
     pub warnings: Vec<Mistake>,
+    /// The files that were read.
+    pub files: Files,
 }
 
 fn resolve_value(value: &mut Value, dir: &Path, world: &World<'_>, found: &mut Found) {
@@ -28,7 +31,7 @@ fn resolve_value(value: &mut Value, dir: &Path, world: &World<'_>, found: &mut F
             value.origin = Origin::Reference(format!("{{ {how} = \"{name}\" }}"));
             let text = match how {
                 "env" => from_env(&name, world),
-                "file" => from_file(&dir.join(&name)).map(|(text, open)| {
+                "file" => from_file(&dir.join(&name), &found.files).map(|(text, open)| {
                     if open {
                         let message = format!("the secret file `{name}` can be read by everybody on this machine");
                         let help = Some(format!("chmod 600 {name}"));
@@ -36,7 +39,7 @@ fn resolve_value(value: &mut Value, dir: &Path, world: &World<'_>, found: &mut F
                     }
                     text
                 }),
-                _ => from_credential(&name, world),
+                _ => from_credential(&name, world, &found.files),
             };
             value.node = Node::String(text.unwrap_or_else(|message| {
                 found.mistakes.push(Mistake::new("CS-C007", message, &value.place));
@@ -62,7 +65,8 @@ fn from_env(name: &str, world: &World<'_>) -> Result<String, String> {
 }
 
 /// The text, and whether others may read the file.
-fn from_file(path: &Path) -> Result<(String, bool), String> {
+fn from_file(path: &Path, files: &Files) -> Result<(String, bool), String> {
+    files.note(path);
     let shown = path.display();
     let text = std::fs::read_to_string(path).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => format!("the secret file `{shown}` does not exist"),
@@ -87,14 +91,14 @@ fn is_open(_: &Path) -> bool {
     false
 }
 
-fn from_credential(name: &str, world: &World<'_>) -> Result<String, String> {
+fn from_credential(name: &str, world: &World<'_>, files: &Files) -> Result<String, String> {
     let plain = !name.is_empty() && !name.contains('/') && name != "." && name != "..";
     if !plain {
         return Err(format!("`{name}` is not the name of a credential"));
     }
     let directory = (world.env)("CREDENTIALS_DIRECTORY")
         .ok_or_else(|| format!("the credential `{name}` needs systemd: $CREDENTIALS_DIRECTORY is not set"))?;
-    from_file(&Path::new(&directory).join(name))
+    from_file(&Path::new(&directory).join(name), files)
         .map(|(text, _)| text)
         .map_err(|message| message.replacen("secret file", "credential", 1))
 }

@@ -7,6 +7,7 @@ use schemars::generate::SchemaSettings;
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 
+use super::files::Files;
 use super::property::{check_range, check_secrets, mentions_secret, turn_text};
 use super::value::{Node, Origin, Place, Table, Value};
 use super::words::{describe, nearest, unknown_key};
@@ -24,6 +25,8 @@ pub struct Section {
     pub(super) table: Table,
     /// The directory its paths are relative to.
     pub(super) dir: std::path::PathBuf,
+    /// Where its paths are noted.
+    pub(super) files: Files,
 }
 
 impl fmt::Debug for Section {
@@ -44,8 +47,16 @@ impl Section {
         &self.kind
     }
 
-    /// A path of this section, which is relative to the file that holds it.
+    /// A path of this section, which is relative to the file that holds it. A file there is watched: when it changes, the
+    /// configuration is read again.
     pub fn path_of(&self, path: &std::path::Path) -> std::path::PathBuf {
+        let path = self.path_beside(path);
+        self.files.note(&path);
+        path
+    }
+
+    /// As [`Section::path_of`], of something that changes by itself and is not watched.
+    pub fn path_beside(&self, path: &std::path::Path) -> std::path::PathBuf {
         self.dir.join(path)
     }
 

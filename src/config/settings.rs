@@ -64,6 +64,20 @@ pub struct Server {
     pub drain_delay: Duration,
     pub shutdown_grace: Duration,
     pub hsts: bool,
+    pub reload: Reload,
+}
+
+/// When a running server reads its file again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize, serde::Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Reload {
+    /// When a file changes, and on SIGHUP.
+    #[default]
+    Watch,
+    /// On SIGHUP.
+    Signal,
+    /// Never.
+    Off,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize, serde::Serialize, schemars::JsonSchema)]

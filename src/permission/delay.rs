@@ -2,7 +2,7 @@
 
 use time::Duration;
 
-use super::{OnError, PermissionProvider, ProviderPolicy};
+use super::{OnError, ProviderPolicy};
 use crate::domain::service::Service;
 
 /// The longest time between a change at a permission provider and the last token that does not know of it, in parts.
@@ -29,10 +29,4 @@ pub fn worst_case<'a>(service: &Service, policies: impl Iterator<Item = &'a Prov
     let token = service.access_token_ttl;
     let stale = (longest - cache).max(Duration::ZERO);
     Delay { token, cache, stale, total: token + cache + stale }
-}
-
-/// The policy of a provider whose old answers may be used; `None` of one that observes or remembers nothing.
-pub fn remembers(provider: &dyn PermissionProvider) -> Option<&ProviderPolicy> {
-    let policy = provider.policy();
-    (!provider.is_instant() && !policy.observe).then_some(policy)
 }

@@ -88,7 +88,7 @@ impl Exec {
             path,
             arguments: config.command[1..].iter().map(OsString::from).collect(),
             variables: variables.collect(),
-            folder: std::path::absolute(section.path_of(".".as_ref())).unwrap_or_default(),
+            folder: std::path::absolute(section.path_beside(".".as_ref())).unwrap_or_default(),
         };
         Ok(Self { id: section.id().to_owned(), program, gate: Semaphore::new(AT_ONCE), policy })
     }

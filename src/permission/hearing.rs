@@ -6,11 +6,11 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use super::cache::{Key, Outcome};
-use super::chain::{Chain, ChainError, Link};
+use super::chain::{Chain, ChainError, Link, Question};
 use super::kept::Kept;
 use super::record::recorded;
-use super::{Ask, OnError, PermissionError, guard};
-use crate::domain::permission::Decision;
+use super::{Ask, OnError, PermissionError, ProviderPolicy, guard};
+use crate::domain::permission::{Decision, Permissions};
 use crate::domain::service::Service;
 
 /// What a provider said, to be used.
@@ -38,6 +38,34 @@ impl Chain {
     ) -> impl Iterator<Item = Result<&'a Arc<Link>, ChainError>> {
         let links = service.permissions.iter().map(|id| self.link(id));
         links.filter(|link| !link.as_ref().is_ok_and(|link| link.observes()))
+    }
+
+    /// How the chain treats the provider; `None` if there is none.
+    pub fn policy(&self, id: &str) -> Option<&ProviderPolicy> {
+        self.link(id).ok().map(|link| link.provider.policy())
+    }
+
+    /// The policies of the service's providers that count and whose answers are remembered.
+    pub fn remembering<'a>(&'a self, service: &'a Service) -> impl Iterator<Item = &'a ProviderPolicy> {
+        let links = self.counting(service).filter_map(Result::ok).filter(|link| !link.provider.is_instant());
+        links.map(|link| link.provider.policy())
+    }
+
+    /// Asks one provider, whether it counts or not, as if `previous` had been said before it. Nothing is remembered, nothing
+    /// remembered is used, and its failures are not counted.
+    pub async fn ask_alone(
+        &self,
+        id: &str,
+        question: &Question<'_>,
+        previous: &Permissions,
+    ) -> Result<Decision, PermissionError> {
+        let link = self.link(id).map_err(|_| PermissionError::Unreachable("there is no such provider".into()))?;
+        let Question { service, who, provider, ip, is_multi_factor } = *question;
+        let ask = Ask { service, who, provider, ip, is_multi_factor, previous };
+        let answer = link.provider.permissions(&ask);
+        tokio::time::timeout(link.provider.policy().timeout, answer)
+            .await
+            .unwrap_or_else(|_| Err(PermissionError::Unreachable("it did not answer in time".into())))
     }
 
     /// What the provider says, or what its failure means: an answer from before, as if it abstained (`None`), or no token.

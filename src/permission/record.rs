@@ -8,7 +8,7 @@ use super::chain::Link;
 use super::compare::{Said, word};
 use super::question::question;
 use super::{Ask, shadow};
-use crate::domain::permission::Decision;
+use crate::domain::permission::{Decision, Verdict};
 use crate::store::records::Recorded;
 
 /// What is kept of a question.
@@ -32,6 +32,15 @@ impl Sampler {
     /// Whether this is the first of its second.
     pub fn takes(&self, second: i64) -> bool {
         self.0.load(Ordering::Relaxed) != second && self.0.swap(second, Ordering::Relaxed) != second
+    }
+}
+
+/// The first word of an answer that was kept.
+pub fn verdict(word: &str) -> Verdict {
+    match word {
+        "deny" => Verdict::Deny,
+        "abstain" => Verdict::Abstain,
+        _ => Verdict::Allow,
     }
 }
 

@@ -97,7 +97,7 @@ impl Database {
     fn of(section: &Section, url: &str) -> Option<Self> {
         if let Some(rest) = url.strip_prefix("sqlite:") {
             let path = rest.strip_prefix("//").unwrap_or(rest).split('?').next().filter(|path| !path.is_empty())?;
-            let path = section.path_of(path.as_ref());
+            let path = section.path_beside(path.as_ref());
             return (!url.contains(":memory:")).then(|| Self::Sqlite(SqliteConnectOptions::new().filename(path)));
         }
         let is_postgres = url.starts_with("postgres://") || url.starts_with("postgresql://");

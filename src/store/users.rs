@@ -17,6 +17,8 @@ use crate::domain::user::{Address, User, Username};
 use crate::domain::username::key_of;
 use crate::keys::random;
 
+/// Ids in one question.
+const AT_ONCE: usize = 500;
 /// How often a name is looked for that nobody takes meanwhile.
 const NAMING_ROUNDS: usize = 16;
 /// How many holders of a role are kept to know that one is left.
@@ -51,6 +53,16 @@ impl Store {
     /// `None` if there is no such user.
     pub async fn user(&self, id: UserId) -> Result<Option<User>, StoreError> {
         by(self.read(), Condition::all().add(user::Column::Id.eq(id.0))).await
+    }
+
+    /// Those of these that there are, in no order.
+    pub async fn users(&self, ids: &[UserId]) -> Result<Vec<User>, StoreError> {
+        let mut found = Vec::with_capacity(ids.len());
+        for some in ids.chunks(AT_ONCE) {
+            let which = user::Column::Id.is_in(some.iter().map(|id| id.0));
+            found.extend(with_address().filter(which).all(self.read()).await?);
+        }
+        found.into_iter().map(|(user, address)| to_user(user, address)).collect()
     }
 
     /// `None` if nobody has the name; case does not matter.

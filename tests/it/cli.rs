@@ -24,6 +24,7 @@ mod fixtures;
 mod keys;
 mod permission;
 mod plugin;
+mod reloading;
 mod users;
 
 /// A folder with a file, and commands that are typed there.

@@ -4,12 +4,17 @@ mod answer;
 #[cfg(feature = "cedar")]
 mod cedar;
 mod chain;
+mod delay;
 mod exec;
+mod faults;
 mod http;
 mod invalidate;
 mod laws;
 mod memory;
 mod policy;
+mod refresh;
+mod replay;
+mod shadow;
 mod sql;
 mod r#static;
 #[cfg(feature = "wasm")]

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use time::Duration;
 
 use super::{Ban, days, hours, minutes, rate, seconds};
-use crate::config::settings::{ClientIpHeader, LogFormat};
+use crate::config::settings::{ClientIpHeader, LogFormat, Reload};
 use crate::config::{Rate, Secret, Size, Span};
 use crate::domain::service::Algorithm;
 
@@ -104,6 +104,8 @@ pub struct Server {
     pub shutdown_grace: Span,
     /// Sent over https only.
     pub hsts: bool,
+    /// When the file is read again: `watch` when it or a file it names changes, and on SIGHUP; `signal` on SIGHUP only; `off` never.
+    pub reload: Reload,
 }
 
 impl Default for Server {
@@ -122,6 +124,7 @@ impl Default for Server {
             drain_delay: seconds(5),
             shutdown_grace: seconds(20),
             hsts: true,
+            reload: Reload::default(),
         }
     }
 }

@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 use super::{Act, Scripted, ada, allow, chain, deny, names, policy, question, service, stage};
 use crate::domain::permission::Decision;
 use crate::domain::user::User;
+use crate::it::stage::Stage;
 use crate::permission::chain::{ChainError, Granted, Question};
 use crate::permission::{ProviderPolicy, Vary};
 
@@ -203,4 +204,21 @@ async fn a_failure_of_one_call_is_one_failure_for_all_who_wait() {
     chain.decide(&question(&service("wiki", &["a"]), &user)).await.unwrap_err();
 
     assert_eq!(provider.calls(), 2, "one failure does not open the breaker");
+}
+
+#[tokio::test]
+async fn what_a_provider_granted_that_is_taken_out_is_gone_at_once() {
+    let far = "[permissions.far]\nkind = \"http\"\nurl = \"https://far.test/\"\nsecret = \"a secret of 16 bytes or more\"\non_error = \"stale\"\n";
+    let stage = Stage::with(&format!("{far}[services.wiki]\npermissions = [\"house\", \"far\"]")).await;
+    let answer = || async { r#"{"permissions": ["wiki:far"]}"# };
+    stage.internet.host("far.test", axum::Router::new().fallback(answer));
+    let token = stage.browser().login_token().await;
+    let granted = async || stage.get("/auth/authorize?service=wiki").bearer(&token).await.json()["permissions"].clone();
+    assert_eq!(granted().await, serde_json::json!({ "wiki:far": true, "wiki:read": true }));
+
+    let refused = stage.reload("[permissions]\nfar = \"gone\"");
+    assert!(refused.is_err(), "a service may not name who is not there");
+    stage.reload("[permissions]\nfar = \"gone\"\n[services.wiki]\npermissions = [\"house\"]").unwrap();
+
+    assert_eq!(granted().await, serde_json::json!({ "wiki:read": true }));
 }
