@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
 use super::include::{FAMILIES, override_by, read_all};
+use super::lines::Lines;
 use super::resolve::{Found, resolve};
 use super::section::Section;
 use super::settings::Settings;
@@ -37,7 +39,7 @@ pub fn parse(inputs: Vec<Input>, world: &World<'_>) -> Parsed {
         dirs.push(document.dir);
     }
     override_by(&world.overrides, &mut root, &mut sources, &mut found.mistakes);
-    let mut split = Split { dirs, ..Split::default() };
+    let mut split = Split { dirs, lines: Arc::new(Lines::of(&sources)), ..Split::default() };
     split.all(root, &mut found.mistakes);
     let mut loader = Loader { split, mistakes: found.mistakes, warnings: Vec::new(), unclean: BTreeSet::new() };
     let settings = fixed::settings(&mut loader, world);
@@ -93,6 +95,7 @@ pub struct Split {
     fixed: BTreeMap<String, Section>,
     families: BTreeMap<&'static str, Vec<Section>>,
     dirs: Vec<PathBuf>,
+    lines: Arc<Lines>,
 }
 
 /// The fixed sections, each with those that lie inside it.
@@ -124,6 +127,7 @@ impl Split {
             path: path.to_owned(),
             table: Table::default(),
             dir: self.dirs.first().cloned().unwrap_or_default(),
+            lines: Arc::clone(&self.lines),
         })
     }
 
@@ -203,7 +207,8 @@ impl Split {
 
     fn section(&self, id: String, path: String, header: Place, table: Table) -> Section {
         let dir = self.dirs.get(header.file).cloned().unwrap_or_default();
-        Section { kind: id.clone(), id, header, kind_at: None, path, table, dir }
+        let lines = Arc::clone(&self.lines);
+        Section { kind: id.clone(), id, header, kind_at: None, path, table, dir, lines }
     }
 }
 

@@ -5,6 +5,7 @@ mod check;
 mod fixed;
 mod include;
 mod later;
+mod lines;
 mod load;
 mod people;
 mod property;

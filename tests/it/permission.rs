@@ -8,6 +8,7 @@ mod invalidate;
 mod laws;
 mod memory;
 mod policy;
+mod rules;
 mod sql;
 mod r#static;
 #[cfg(feature = "wasm")]
