@@ -189,3 +189,29 @@ async fn a_link_on_another_site_fills_the_form_and_asks_nobody() {
     assert_eq!(boss.status(), 200);
     assert!(!boss.has("#result") && boss.body().contains("value=\"boss@example.org\""), "{}", boss.body());
 }
+
+#[tokio::test]
+async fn remembered_answers_are_forgotten_by_a_button() {
+    let stage = Stage::open().await;
+    let mut boss = signed_in(&stage, "boss", &["admin"]).await;
+    asks(&mut boss, "service=wiki&user=boss@example.org").await;
+
+    boss.press("#forget").await;
+
+    assert!(boss.status() == 200 && boss.sees("is forgotten here"), "{}", boss.body());
+    let fields = boss.fields("#forget");
+    let csrf = fields.iter().find(|(name, _)| name == "csrf").unwrap().1.clone();
+    for (csrf, service, user, status) in [
+        ("forged", "wiki", "boss@example.org", 403),
+        (csrf.as_str(), "wikki", "boss@example.org", 404),
+        (csrf.as_str(), "wiki", "nobody@example.org", 404),
+        (csrf.as_str(), "wiki", "boss@example.org", 303),
+    ] {
+        boss.post("/admin/permissions/forget", &[("csrf", csrf), ("service", service), ("user", user)]).await;
+        assert_eq!(boss.status(), status, "{service} {user}");
+    }
+    let mut ada = signed_in(&stage, "ada", &["member"]).await;
+    let own = ada.open("/logout").await.fields("#logout-confirm")[0].1.clone();
+    ada.post("/admin/permissions/forget", &[("csrf", &own), ("service", "wiki"), ("user", "boss")]).await;
+    assert_eq!(ada.status(), 404);
+}

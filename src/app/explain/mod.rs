@@ -4,27 +4,22 @@
 //! Providers are asked as they are for a token: the same address, deadline and guards, and nothing in the question chooses where it
 //! goes. Nothing is remembered, and no token leaves but through `permission test` on the machine itself.
 
+mod outcome;
 mod sentence;
 mod told;
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
+pub use told::{Explained, Held, Told};
 
-pub use told::{Explained, Held, Sum, Told};
-
-use super::{App, Claimant, Missing};
+use super::App;
 use crate::config::Section;
-use crate::domain::id::SessionId;
 use crate::domain::permission::{Decision, Merged, Pattern, is_name, is_wildcard};
-use crate::domain::proof::Amr;
 use crate::domain::service::Service;
 use crate::domain::user::User;
 use crate::keys::TokenError;
-use crate::permission::chain::{ChainError, Granted, Question, Step};
-use crate::permission::delay::worst_case;
+use crate::permission::chain::{Question, Step};
 use crate::permission::{Ask, PermissionProvider, Rule, Sent, Who};
-use crate::rule;
 use crate::store::StoreError;
 use sentence::{Facts, Speech};
 
@@ -79,13 +74,17 @@ struct Case<'a> {
     user: User,
     /// As if they had every role of the file: what speaks then and not otherwise is what they lack.
     everything: User,
+    /// Their roles, and where they come from.
+    roles: Vec<Held>,
 }
 
 impl App {
     /// Asks every provider of the service and says why it comes to what it comes to.
     pub async fn explain(&self, query: &Query<'_>) -> Result<Explained, ExplainError> {
         self.make_sense(query)?;
-        let case = self.case(query);
+        let mut case = self.case(query);
+        let origins = self.store().role_origins(query.user.id).await?;
+        case.roles = case.user.roles.iter().map(|role| Held::of(role, query.user, &origins)).collect();
         let (steps, outcome) = self.chain.trace(&case.question()).await;
         let told = self.tell_all(&case, &steps);
         let mut explained = self.about(&case, told);
@@ -130,7 +129,7 @@ impl App {
             let all: BTreeSet<_> = query.user.roles.iter().chain(more).cloned().collect();
             User { roles: all.into_iter().collect(), ..query.user.clone() }
         };
-        Case { query: *query, user: with(query.roles), everything: with(&self.settings.roles) }
+        Case { query: *query, user: with(query.roles), everything: with(&self.settings.roles), roles: Vec::new() }
     }
 
     /// Every provider of the chain, also those that were not asked any more.
@@ -171,7 +170,8 @@ impl App {
             let needed: Vec<Rule> =
                 of(&case.everything).into_iter().filter(|rule| speaks(rule) && lacking(rule)).collect();
             let who = case.user.shown_name();
-            let facts = Facts { provider: id, permission: name, who: &who, rules: &rules, needed: &needed };
+            let facts =
+                Facts { provider: id, permission: name, who: &who, roles: &case.roles, rules: &rules, needed: &needed };
             let answer = step.map(|step| &step.answer);
             let speech = answer.map_or(Speech::NotAsked, |answer| Speech::of(answer, name));
             told.why = Some(facts.say(&speech, policy));
@@ -190,7 +190,7 @@ impl App {
             name: user.shown_name(),
             method: method.to_owned(),
             mfa,
-            roles: case.user.roles.iter().map(|role| Held::of(role, user)).collect(),
+            roles: case.roles.clone(),
             merge: service.merge,
             steps,
             permission: None,
@@ -202,85 +202,6 @@ impl App {
             revocation_delay: self.worst_delay(service).whole_seconds(),
             token: None,
         }
-    }
-
-    /// The first thing that stands in the way of a token, in the order in which it is looked at.
-    async fn stands_against(
-        &self,
-        case: &Case<'_>,
-        outcome: Result<Granted, ChainError>,
-    ) -> Result<Result<Granted, String>, StoreError> {
-        let (service, claimant) = (case.query.service, self.claimant(case));
-        let entering = self.facts_for(service, &claimant).await?;
-        if let Some(why) = self.turned_away_because(case, &claimant, entering.as_ref()) {
-            return Ok(Err(why));
-        }
-        Ok(match outcome {
-            Ok(granted) => Ok(super::issue::with_own_claims(service, granted, entering.as_ref())),
-            Err(ChainError::Denied { provider, message }) if message.is_empty() => {
-                Err(format!("`{provider}` denies it"))
-            }
-            Err(ChainError::Denied { provider, message }) => {
-                Err(format!("`{provider}` denies it: {}", message.trim_end_matches('.')))
-            }
-            Err(error @ ChainError::Unavailable { .. }) => Err(error.to_string()),
-        })
-    }
-
-    /// What stands in the way whatever providers say.
-    fn turned_away_because(
-        &self,
-        case: &Case<'_>,
-        claimant: &Claimant<'_>,
-        entering: Option<&rule::Facts>,
-    ) -> Option<String> {
-        let Query { service, .. } = case.query;
-        if !service.enabled {
-            return Some("the service is not enabled".into());
-        }
-        if case.user.is_locked() {
-            return Some("the account is locked".into());
-        }
-        if self.closed(&case.user).is_some() {
-            return Some("the account leads nowhere for now: its address is not proven, or it is about to go".into());
-        }
-        self.missing(service, claimant, entering).first().map(|missing| match missing {
-            Missing::Role(roles) => format!("none of the roles that `{}` asks for: {}", service.id, roles.join(", ")),
-            Missing::Method(ways) => format!("`{}` asks for another way to sign in: {}", service.id, ways.join(", ")),
-            Missing::SecondFactor => format!("`{}` asks for a second factor", service.id),
-            Missing::FreshSignIn => format!("`{}` asks for a fresh sign-in", service.id),
-            Missing::Rule { index, .. } => {
-                format!("rule {} of `access` in `[services.{}]` does not hold", index + 1, service.id)
-            }
-        })
-    }
-
-    /// For how long, at worst, a service believes what was taken from somebody.
-    fn worst_delay(&self, service: &Service) -> time::Duration {
-        let providers = service.permissions.iter().filter_map(|id| self.chain.provider(id));
-        let asked = providers.filter(|provider| !provider.is_instant()).map(PermissionProvider::policy);
-        worst_case(service, asked.filter(|policy| !policy.observe)).total
-    }
-
-    fn claimant<'a>(&self, case: &'a Case<'_>) -> Claimant<'a> {
-        Claimant {
-            who: Who::Person(&case.user),
-            method: case.query.method,
-            amr: if case.query.mfa { &[Amr::Pwd, Amr::Otp] } else { &[Amr::Pwd] },
-            session: Some(SessionId::new()),
-            auth_time: Some(self.now()),
-            ends: None,
-        }
-    }
-
-    fn add_token(&self, case: &Case<'_>, granted: Granted, to: &mut Explained) -> Result<(), TokenError> {
-        let token = self.service_token(case.query.service, &self.claimant(case), &granted, self.now())?;
-        to.payload = payload(&token);
-        to.size = Some(token.len());
-        to.token = Some(token);
-        let Granted { permissions, limits, claims, .. } = granted;
-        to.granted = Some(Sum { permissions, limits, claims });
-        Ok(())
     }
 }
 
@@ -313,11 +234,4 @@ fn said(decision: &Decision, name: &str) -> Option<bool> {
 fn wildcard<'a>(permissions: &'a crate::domain::permission::Permissions, name: &str) -> Option<&'a str> {
     let granted = permissions.iter().filter(|(have, granted)| **granted && is_wildcard(have));
     granted.map(|(have, _)| have.as_str()).find(|have| Pattern::new(have).is_some_and(|pattern| pattern.matches(name)))
-}
-
-/// What a token of ours says.
-fn payload(token: &str) -> Option<Value> {
-    use base64::Engine as _;
-    let middle = token.split('.').nth(1)?;
-    serde_json::from_slice(&base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(middle).ok()?).ok()
 }

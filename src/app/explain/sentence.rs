@@ -1,6 +1,6 @@
 //! Why or why not, in one sentence for people.
 
-use super::told::{Answer, Explained};
+use super::told::{Answer, Explained, Held};
 use super::{said, wildcard};
 use crate::domain::permission::{Decision, Merge, Verdict};
 use crate::permission::{OnError, PermissionError, ProviderPolicy, Rule};
@@ -58,6 +58,8 @@ pub struct Facts<'a> {
     pub permission: &'a str,
     /// What to call the user.
     pub who: &'a str,
+    /// Their roles, and where they come from.
+    pub roles: &'a [Held],
     /// The provider's rules about the permission that speak about them.
     pub rules: &'a [Rule],
     /// Those that would if they had another role.
@@ -96,9 +98,18 @@ impl Facts<'_> {
             Some(rule) => {
                 let more = rules.count();
                 let others = if more > 0 { format!(" and {more} more") } else { String::new() };
-                format!(" because of {}{others}", named(rule))
+                format!(" because of {}{others}{}", named(rule), self.origin(rule))
             }
             None => in_words(words),
+        }
+    }
+
+    /// Since when they have the role that the rule needs, and why.
+    fn origin(&self, rule: &Rule) -> String {
+        let held = self.roles.iter().find(|held| Some(&held.role) == rule.role.as_ref());
+        match held.and_then(|held| Some((&held.role, held.since?.date(), held.by.as_ref()?))) {
+            Some((role, since, by)) => format!("; {} has `{role}` since {since} by {by}", self.who),
+            None => String::new(),
         }
     }
 

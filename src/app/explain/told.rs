@@ -2,9 +2,11 @@
 
 use serde::Serialize;
 use serde_json::{Map, Value};
+use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 use crate::domain::permission::{Merge, Pattern, Permissions, Verdict};
+use crate::domain::role::{Origin, RoleOrigin};
 use crate::domain::user::User;
 use crate::permission::chain::Step;
 use crate::permission::{ProviderPolicy, Rule};
@@ -61,12 +63,35 @@ pub struct Held {
     pub role: String,
     /// They do not have it: the question assumes it.
     pub is_assumed: bool,
+    /// Since when they have it, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none", with = "time::serde::rfc3339::option")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub since: Option<OffsetDateTime>,
+    /// Why they have it: `an administrator`, or a rule and the provider whose words it holds of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
 }
 
 impl Held {
-    /// The role, and whether the user has it.
-    pub fn of(role: &str, user: &User) -> Self {
-        Self { role: role.to_owned(), is_assumed: !user.roles.iter().any(|have| have == role) }
+    /// The role, whether the user has it, and the oldest reason for it.
+    pub fn of(role: &str, user: &User, origins: &[RoleOrigin]) -> Self {
+        let is_assumed = !user.roles.iter().any(|have| have == role);
+        let reason =
+            origins.iter().filter(|origin| origin.role == role && !is_assumed).min_by_key(|origin| origin.since);
+        Self { role: role.to_owned(), is_assumed, since: reason.map(|reason| reason.since), by: reason.map(words) }
+    }
+}
+
+/// Where a role comes from, behind *by*.
+fn words(origin: &RoleOrigin) -> String {
+    match (&origin.rule, origin.kind) {
+        (Some((rule, provider)), _) => format!("the rule `{rule}` of {provider}"),
+        (None, Origin::Rule) => "a rule".into(),
+        (None, Origin::Admin) => "an administrator".into(),
+        (None, Origin::Default) => "default".into(),
+        (None, Origin::Config) => "the file".into(),
+        (None, Origin::Invitation) => "an invitation".into(),
+        (None, Origin::Import) => "an import".into(),
     }
 }
 

@@ -105,20 +105,22 @@ async fn question(
         ("role", Some(role)),
         ("mfa", mfa),
     ];
-    let said = fields.iter().filter_map(|(name, text)| Some((*name, said(text)?)));
+    let said = fields.iter().filter_map(|(name, text)| Some((*name, said(text.as_deref())?)));
     let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(said).finish();
     Ok(browser.answer(see_other(&site.path(&format!("{PATH}?{query}")))))
 }
 
 /// Empty fields are fields that were left out.
-fn said(text: &Option<String>) -> Option<&str> {
-    text.as_deref().map(str::trim).filter(|text| !text.is_empty())
+fn said(text: Option<&str>) -> Option<&str> {
+    text.map(str::trim).filter(|text| !text.is_empty())
 }
 
 /// The form and, if it was filled in here, what comes of it. A link from elsewhere fills it in and asks nobody: asking makes calls.
 async fn page(site: Site, mut browser: Browser, Query(typed): Query<Typed>) -> Result<Response, Stop> {
     administrator(&site, &mut browser, PATH).await?;
-    let is_asked = said(&typed.service).is_some() && said(&typed.user).is_some() && browser.check_same_site().is_ok();
+    let is_asked = said(typed.service.as_deref()).is_some()
+        && said(typed.user.as_deref()).is_some()
+        && browser.check_same_site().is_ok();
     let csrf = browser.csrf();
     let answer = if is_asked { ask(&site, &typed, &csrf).await? } else { Ok(None) };
     let status = if answer.is_ok() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
@@ -155,14 +157,15 @@ async fn page(site: Site, mut browser: Browser, Query(typed): Query<Typed>) -> R
 /// What comes of the question; else what is wrong with it, in a sentence.
 async fn ask(site: &Site, typed: &Typed, csrf: &str) -> Result<Result<Option<ExplainedView>, String>, Stop> {
     let app = &site.app;
-    let (wanted, who) = (said(&typed.service).unwrap_or_default(), said(&typed.user).unwrap_or_default());
+    let (wanted, who) =
+        (said(typed.service.as_deref()).unwrap_or_default(), said(typed.user.as_deref()).unwrap_or_default());
     let Some(service) = app.settings.services.iter().find(|service| service.id == wanted) else {
         return Ok(Err("There is no such service.".into()));
     };
     let Some(user) = app.store().user_called(who).await? else {
         return Ok(Err("There is no user with this id, address or username.".into()));
     };
-    let roles: Vec<String> = said(&typed.role)
+    let roles: Vec<String> = said(typed.role.as_deref())
         .into_iter()
         .flat_map(|roles| roles.split(','))
         .map(|role| role.trim().to_owned())
@@ -174,7 +177,7 @@ async fn ask(site: &Site, typed: &Typed, csrf: &str) -> Result<Result<Option<Exp
         method: PASSWORD,
         mfa: typed.mfa.is_some(),
         roles: &roles,
-        permission: said(&typed.permission),
+        permission: said(typed.permission.as_deref()),
     };
     match app.explain(&asked).await {
         Ok(explained) => {
