@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 use super::entry::extra_claims;
 use super::{App, Claimant, Closed, Missing};
 use crate::domain::claims::{Audience, ClassicClaims, ServiceClaims, Spelled, Sub};
-use crate::domain::id::{SessionId, TokenId};
+use crate::domain::id::TokenId;
 use crate::domain::permission::Permissions;
 use crate::domain::proof;
 use crate::domain::service::{PermissionsFormat, PermissionsIn, Service, TokenFormat};
@@ -18,7 +18,6 @@ use crate::permission::Who;
 use crate::permission::chain::{ChainError, Granted};
 use crate::rule::Facts;
 use crate::store::StoreError;
-use crate::store::live::Live;
 
 /// `typ` of service tokens (RFC 9068 §2.1).
 pub const AT_JWT: &str = "at+jwt";
@@ -125,7 +124,7 @@ impl App {
     }
 
     /// A token of at most `max_token_size`: what does not fit is left out, one part after the other, and fetched with the token.
-    fn service_token(
+    pub(super) fn service_token(
         &self,
         service: &Service,
         claimant: &Claimant<'_>,
@@ -207,22 +206,10 @@ impl App {
             tracing::warn!(service.id = %service.id, size, most, "tokens come near `max_token_size`");
         }
     }
-
-    /// A token for a user who is not here: for `permission test`, which only shows it.
-    pub fn sample_token(
-        &self,
-        service: &Service,
-        user: crate::domain::user::User,
-        granted: &Granted,
-    ) -> Result<String, TokenError> {
-        let now = self.now();
-        let live = Live::sample(SessionId::new(), user, now);
-        self.service_token(service, &Claimant::of(&live), granted, now)
-    }
 }
 
 /// What the file adds to the service's tokens stands, whatever permission providers say.
-fn with_own_claims(service: &Service, mut granted: Granted, entering: Option<&Facts>) -> Granted {
+pub(super) fn with_own_claims(service: &Service, mut granted: Granted, entering: Option<&Facts>) -> Granted {
     if !service.claims.is_empty() {
         granted.claims.extend(extra_claims(service, entering));
     }

@@ -6,6 +6,7 @@ pub mod boot;
 mod caller;
 mod claimant;
 mod entry;
+pub mod explain;
 mod gate;
 pub mod guesses;
 mod hooks;

@@ -37,6 +37,9 @@ pub struct Check {
     /// With whom it is shared; may be given several times.
     #[arg(long, value_name = "USER")]
     shared_with: Vec<String>,
+    /// Lets permission providers of kind `exec` run their programs.
+    #[arg(long)]
+    allow_exec: bool,
     /// For programs.
     #[arg(long)]
     json: bool,
@@ -55,6 +58,9 @@ pub struct Limit {
     /// An id, a username or a proven address; without it the service asks about itself.
     #[arg(long, value_name = "WHO")]
     user: Option<String>,
+    /// Lets permission providers of kind `exec` run their programs.
+    #[arg(long)]
+    allow_exec: bool,
     /// For programs.
     #[arg(long)]
     json: bool,
@@ -62,7 +68,8 @@ pub struct Limit {
 
 /// Runs `permission check`; a no is exit code 1.
 pub async fn check(options: Check, desk: &mut Desk) -> Result<(), Failure> {
-    let Check { service, user, action, kind, id, owner, visibility, shared_with, json } = options;
+    let Check { service, user, action, kind, id, owner, visibility, shared_with, allow_exec, json } = options;
+    desk.world.may_run_programs = allow_exec;
     let app = desk.app().await?;
     let service = named(&app, &service)?;
     let user = meant(&app, user.as_deref()).await?;
@@ -80,6 +87,7 @@ pub async fn check(options: Check, desk: &mut Desk) -> Result<(), Failure> {
 
 /// Runs `permission limit`; a no is exit code 1.
 pub async fn limit(options: Limit, desk: &mut Desk) -> Result<(), Failure> {
+    desk.world.may_run_programs = options.allow_exec;
     let app = desk.app().await?;
     let service = named(&app, &options.service)?;
     let user = meant(&app, options.user.as_deref()).await?;

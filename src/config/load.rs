@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
 use super::files::Files;
 use super::include::{FAMILIES, override_by, read_all};
+use super::lines::Lines;
 use super::resolve::{Found, resolve};
 use super::section::Section;
 use super::settings::Settings;
@@ -39,7 +41,8 @@ pub fn parse(inputs: Vec<Input>, world: &World<'_>) -> Parsed {
     }
     override_by(&world.overrides, &mut root, &mut sources, &mut found.mistakes);
     let files = found.files.clone();
-    let mut split = Split { dirs, files: files.clone(), ..Split::default() };
+    let lines = Arc::new(Lines::of(&sources));
+    let mut split = Split { dirs, files: files.clone(), lines, ..Split::default() };
     split.all(root, &mut found.mistakes);
     let mut loader = Loader { split, mistakes: found.mistakes, warnings: Vec::new(), unclean: BTreeSet::new() };
     let settings = fixed::settings(&mut loader, world);
@@ -96,6 +99,7 @@ pub struct Split {
     families: BTreeMap<&'static str, Vec<Section>>,
     dirs: Vec<PathBuf>,
     files: Files,
+    lines: Arc<Lines>,
 }
 
 /// The fixed sections, each with those that lie inside it.
@@ -128,6 +132,7 @@ impl Split {
             table: Table::default(),
             dir: self.dirs.first().cloned().unwrap_or_default(),
             files: self.files.clone(),
+            lines: Arc::clone(&self.lines),
         })
     }
 
@@ -207,8 +212,8 @@ impl Split {
 
     fn section(&self, id: String, path: String, header: Place, table: Table) -> Section {
         let dir = self.dirs.get(header.file).cloned().unwrap_or_default();
-        let files = self.files.clone();
-        Section { kind: id.clone(), id, header, kind_at: None, path, table, dir, files }
+        let (files, lines) = (self.files.clone(), Arc::clone(&self.lines));
+        Section { kind: id.clone(), id, header, kind_at: None, path, table, dir, files, lines }
     }
 }
 

@@ -6,6 +6,7 @@ mod files;
 mod fixed;
 mod include;
 mod later;
+mod lines;
 mod load;
 mod people;
 mod property;

@@ -1,6 +1,7 @@
 //! One table of the file, and the way into its kind's struct that finds every mistake in one run.
 
 use std::fmt;
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
@@ -8,6 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 
 use super::files::Files;
+use super::lines::Lines;
 use super::property::{check_range, check_secrets, mentions_secret, turn_text};
 use super::value::{Node, Origin, Place, Table, Value};
 use super::words::{describe, nearest, unknown_key};
@@ -27,6 +29,8 @@ pub struct Section {
     pub(super) dir: std::path::PathBuf,
     /// Where its paths are noted.
     pub(super) files: Files,
+    /// To say where something is written.
+    pub(super) lines: Arc<Lines>,
 }
 
 impl fmt::Debug for Section {
@@ -147,6 +151,24 @@ impl Section {
             Some(Node::Array(items)) if index < items.len() => Mistake::new(code, message, &items[index].place),
             _ => self.mistake_at(key, code, message),
         }
+    }
+
+    /// Where something of this section is written: `providers.toml:12`. `keys` lead to it, and `item` is the text in a list there;
+    /// what is not there is where its surroundings are.
+    pub fn written_at(&self, keys: &[&str], item: Option<&str>) -> String {
+        let (mut place, mut table, mut value) = (&self.header, Some(&self.table), None);
+        for key in keys {
+            let Some(entry) = table.and_then(|table| table.get(key)) else { return self.lines.at(place) };
+            (place, value) = (&entry.at, Some(&entry.value));
+            table = match &entry.value.node {
+                Node::Table(inner) => Some(inner),
+                _ => None,
+            };
+        }
+        if let (Some(item), Some(Node::Array(items))) = (item, value.map(|value| &value.node)) {
+            place = items.iter().find(|have| have.as_str() == Some(item)).map_or(place, |have| &have.place);
+        }
+        self.lines.at(place)
     }
 
     /// A mistake at the header.

@@ -58,6 +58,8 @@ scopes! {
     UsersWrite = "users:write", "Change users";
     /// The admin API gives and takes roles.
     RolesWrite = "roles:write", "Give and take roles";
+    /// The admin API asks permission providers and says why somebody may do what.
+    PermissionsRead = "permissions:read", "See who may do what, and why";
     /// The admin API reads the log of events.
     AuditRead = "audit:read", "Read the log of events";
     /// The admin API invites people.
@@ -103,6 +105,7 @@ impl Scope {
             | Self::UsersRead
             | Self::UsersWrite
             | Self::RolesWrite
+            | Self::PermissionsRead
             | Self::AuditRead
             | Self::InvitationsWrite
             | Self::KeysWrite => matches!(holder, Holder::Admin | Holder::Service),

@@ -144,6 +144,14 @@ fn words(code: Code) -> (&'static str, &'static str) {
             "This link is over",
             "It was used, is too old, or a newer one was sent. Your password is as it was; ask for a new link if you need one.",
         ),
+        Code::NetworkRefused => (
+            "Not from this network",
+            "This server is administrated from certain networks only, and yours is not one of them.",
+        ),
+        Code::AdminNeedsFactor => (
+            "Set up a second factor first",
+            "Whoever administrates this server needs one. Your account has a page for it: sign-in methods.",
+        ),
         Code::AccessDenied => ("You have no access", "Your account may not be used here."),
         Code::Internal => (
             "Something went wrong on our side",

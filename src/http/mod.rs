@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod admin;
+pub mod admin_pages;
 pub mod assets;
 pub mod auth;
 pub mod ban;
@@ -67,6 +68,7 @@ pub fn router(running: &Running, sessions: Sessions, readiness: Readiness) -> Ro
         .with_expiry(Expiry::OnInactivity(site.app.settings.session.absolute_timeout));
     let mut pages = Router::new()
         .merge(account::router())
+        .merge(admin_pages::router())
         .merge(login::router())
         .merge(no_access::router())
         .merge(reset::router())

@@ -10,6 +10,7 @@ mod keys;
 mod login;
 mod password;
 mod people;
+mod permissions;
 mod show;
 mod signup;
 
@@ -41,6 +42,7 @@ pub use password::{ForgotPage, NewPasswordForm, PasswordPage, ResetPage};
 pub use people::{
     AddressRow, AddressesPage, KeepPage, LeavePage, PrivacyPage, ProfilePage, StepPage, UsernameForm, VerifyPage,
 };
+pub use permissions::{ExplainedView, PermissionsPage, RequestRow, ShadowRow, StepRow, TypedQuestion};
 pub use show::{Field, Hidden, Href, Moment, Notice, ServiceLink, icon};
 pub use signup::{InvitePage, SignUpConfirmPage, SignUpErrors, SignUpForm, SignUpPage, SignUpSentPage};
 

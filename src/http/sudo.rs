@@ -149,9 +149,12 @@ async fn page(site: Site, mut browser: Browser, Query(to): Query<To>) -> Result<
     Ok(browser.answer(page.answer(StatusCode::OK)))
 }
 
-/// A page of the account, and nothing else.
+/// A page of the account or for administrators, and nothing else.
 fn is_own(path: &str) -> bool {
-    let rest = path.strip_prefix("/account").filter(|rest| rest.is_empty() || rest.starts_with('/'));
+    let rest = path
+        .strip_prefix("/account")
+        .or_else(|| path.strip_prefix("/admin"))
+        .filter(|rest| rest.is_empty() || rest.starts_with('/'));
     rest.is_some_and(|rest| {
         !rest.contains("//") && rest.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-' || byte == b'/')
     })

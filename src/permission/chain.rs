@@ -227,6 +227,11 @@ impl Chain {
         }
         Ok(run.into_granted())
     }
+
+    /// The provider with this id.
+    pub fn provider(&self, id: &str) -> Option<&dyn PermissionProvider> {
+        self.links.iter().find(|link| link.id == id).map(|link| link.provider.as_ref())
+    }
 }
 
 /// One run of a chain.

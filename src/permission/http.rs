@@ -1,5 +1,7 @@
 //! Permissions from a service that is asked over HTTP, in version 1 of the contract.
 
+mod curl;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +14,7 @@ use uuid::Uuid;
 
 use super::common::{NOT_A_USABLE_SECRET, NOT_CALLABLE, config_hash, section};
 use super::question::question;
-use super::{Ask, PermissionError, PermissionProvider, ProviderPolicy, answer};
+use super::{Ask, PermissionError, PermissionProvider, ProviderPolicy, Sent, answer};
 use crate::clock::Clock;
 use crate::config::{Mistake, Secret, Section, Size};
 use crate::domain::permission::{Decision, Verdict};
@@ -168,6 +170,13 @@ impl PermissionProvider for Http {
 
     fn policy(&self) -> &ProviderPolicy {
         &self.policy
+    }
+
+    fn sent(&self, ask: &Ask<'_>) -> Option<Sent> {
+        let id = Uuid::now_v7().simple().to_string();
+        let body = question(&id, ask, &self.policy.vary, None);
+        let curl = curl::command(&self.request(&id, &body));
+        Some(Sent { body: String::from_utf8(body).ok()?, curl: Some(curl) })
     }
 }
 

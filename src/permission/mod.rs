@@ -110,10 +110,14 @@ pub trait PermissionProvider: Send + Sync {
     fn rules(&self, _ask: &Ask<'_>) -> Vec<Rule> {
         Vec::new()
     }
+    /// What it would send now to ask this outside, for people who look why; no secret is in it. `None`: it asks nobody.
+    fn sent(&self, _ask: &Ask<'_>) -> Option<Sent> {
+        None
+    }
 }
 
 /// One rule of a provider that speaks about somebody.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 pub struct Rule {
     /// What it is about: a permission, or a pattern of permissions.
     pub permission: String,
@@ -125,6 +129,15 @@ pub struct Rule {
     pub role: Option<String>,
     /// Where it is written: `policies/wiki.json:12`.
     pub at: Option<String>,
+}
+
+/// A question as it goes outside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sent {
+    /// The question, as JSON.
+    pub body: String,
+    /// A command that asks the same, freshly signed; `None` where there is nobody to send it to.
+    pub curl: Option<String>,
 }
 
 /// How the chain treats a permission provider.

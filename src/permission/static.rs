@@ -1,5 +1,7 @@
 //! Permissions that stand in the file: by role, by user, and what a role must never do.
 
+mod rules;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -7,7 +9,7 @@ use async_trait::async_trait;
 use time::Duration;
 
 use super::common::{NOT_A_PERMISSION, NOT_A_USER, OUT_OF_RANGE, config_hash, section};
-use super::{Ask, PermissionError, PermissionProvider, ProviderPolicy, Who};
+use super::{Ask, PermissionError, PermissionProvider, ProviderPolicy, Rule, Who};
 use crate::config::{Mistake, Section};
 use crate::domain::email::Email;
 use crate::domain::id::UserId;
@@ -48,6 +50,7 @@ pub struct Static {
     ids: HashMap<UserId, Vec<String>>,
     services: HashMap<String, Vec<String>>,
     deny: HashMap<String, Vec<Pattern>>,
+    rules: rules::Rules,
     policy: ProviderPolicy,
 }
 
@@ -77,6 +80,7 @@ impl Static {
             addresses: HashMap::new(),
             ids: HashMap::new(),
             deny: config.deny.iter().map(|(role, names)| (role.clone(), patterns(names))).collect(),
+            rules: rules::Rules::of(section, config),
             policy,
         };
         for (who, names) in &config.users {
@@ -125,6 +129,10 @@ impl PermissionProvider for Static {
 
     fn is_instant(&self) -> bool {
         true
+    }
+
+    fn rules(&self, ask: &Ask<'_>) -> Vec<Rule> {
+        self.rules.about(ask.who)
     }
 }
 

@@ -59,21 +59,6 @@ impl From<Duration> for Patience {
 }
 
 impl Live {
-    /// A session nobody has: for looking at what a token would say.
-    pub fn sample(id: SessionId, user: User, at: OffsetDateTime) -> Self {
-        let expires_at = at + Duration::HOUR;
-        Self {
-            id,
-            user,
-            method: "sample".into(),
-            amr: Vec::new(),
-            auth_time: at,
-            expires_at,
-            is_remembered: false,
-            seen_at: AtomicI64::new(at.unix_timestamp()),
-        }
-    }
-
     /// Somebody who comes with a token of an older server: there is no session behind it, and nothing is known of the proof.
     pub fn of_old_token(user: User, ends: OffsetDateTime) -> Self {
         let long_ago = OffsetDateTime::UNIX_EPOCH;

@@ -14,10 +14,11 @@ use crate::http::openapi::document;
 use crate::store::api_keys::Owner;
 use crate::store::users::NewUser;
 
-const ALL: [&str; 5] = ["users:read", "users:write", "roles:write", "audit:read", "invitations:write"];
+const ALL: [&str; 6] =
+    ["users:read", "users:write", "roles:write", "permissions:read", "audit:read", "invitations:write"];
 
 /// Who needs what: method, path, scope.
-const RIGHTS: [(&str, &str, &str); 30] = [
+const RIGHTS: [(&str, &str, &str); 31] = [
     ("get", "/api/v1/users", "users:read"),
     ("post", "/api/v1/users", "users:write"),
     ("get", "/api/v1/users/{who}", "users:read"),
@@ -39,6 +40,7 @@ const RIGHTS: [(&str, &str, &str); 30] = [
     ("put", "/api/v1/users/{who}/roles/{role}", "roles:write"),
     ("delete", "/api/v1/users/{who}/roles/{role}", "roles:write"),
     ("get", "/api/v1/roles", "users:read"),
+    ("get", "/api/v1/permissions/explain", "permissions:read"),
     ("get", "/api/v1/invitations", "invitations:write"),
     ("post", "/api/v1/invitations", "invitations:write"),
     ("delete", "/api/v1/invitations/{id}", "invitations:write"),
@@ -102,7 +104,7 @@ fn body(method: &str, path: &str) -> Option<Value> {
 fn every_route_has_a_row_of_rights() {
     let document: Value = serde_json::from_str(&document("https://auth.example")).unwrap();
     let ours = |path: &str| {
-        ["users", "roles", "invitations", "audit", "services"]
+        ["users", "roles", "permissions/explain", "invitations", "audit", "services"]
             .iter()
             .any(|area| path.starts_with(&format!("/api/v1/{area}")))
     };

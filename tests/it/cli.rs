@@ -20,6 +20,7 @@ mod administration;
 mod around;
 mod asking;
 mod audit;
+mod explain;
 mod fixtures;
 mod keys;
 mod permission;

@@ -4,6 +4,7 @@
 
 mod activity;
 mod admin_api;
+mod admin_pages;
 mod administration;
 mod api_keys;
 mod audit;
@@ -16,6 +17,7 @@ mod counters;
 mod delegated;
 mod domain;
 mod doors;
+mod explain_api;
 mod extension;
 mod fresh;
 mod fuzzed;

@@ -48,6 +48,7 @@ fn every_route_of_the_api_is_described_and_no_other() {
         "admin/people",
         "admin/roles",
         "admin/services",
+        "admin/permissions",
         "admin/invitations",
         "admin/audit",
     ]

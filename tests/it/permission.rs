@@ -14,6 +14,7 @@ mod memory;
 mod policy;
 mod refresh;
 mod replay;
+mod rules;
 mod shadow;
 mod sql;
 mod r#static;

@@ -35,9 +35,6 @@ pub struct Options {
     /// Writes what came of it as JUnit XML, too.
     #[arg(long, value_name = "FILE", requires = "all")]
     pub junit: Option<PathBuf>,
-    /// Lets permission providers of kind `exec` run their programs.
-    #[arg(long)]
-    pub allow_exec: bool,
 }
 
 /// One case and what came of it.
@@ -50,7 +47,6 @@ struct Run {
 
 /// Runs every case; exit code 1 if one fails, 2 if one makes no sense.
 pub async fn run(options: &Options, desk: &mut Desk) -> Result<(), Failure> {
-    desk.world.may_run_programs = options.allow_exec;
     let loaded = desk.load()?;
     let files = if options.tests.is_empty() { found(&desk.source().name())? } else { options.tests.clone() };
     let mut suites = Vec::new();

@@ -107,6 +107,8 @@ struct NewKeyFields {
     users_write: Option<String>,
     #[serde(rename = "roles:write")]
     roles_write: Option<String>,
+    #[serde(rename = "permissions:read")]
+    permissions_read: Option<String>,
     #[serde(rename = "audit:read")]
     audit_read: Option<String>,
     #[serde(rename = "invitations:write")]
@@ -124,6 +126,7 @@ impl NewKeyFields {
             (&self.users_read, Scope::UsersRead),
             (&self.users_write, Scope::UsersWrite),
             (&self.roles_write, Scope::RolesWrite),
+            (&self.permissions_read, Scope::PermissionsRead),
             (&self.audit_read, Scope::AuditRead),
             (&self.invitations_write, Scope::InvitationsWrite),
             (&self.keys_write, Scope::KeysWrite),

@@ -25,6 +25,7 @@ use axum::routing::get;
 use serde::Deserialize;
 use time::Duration;
 
+use crate::account::administration::ADMIN;
 use crate::app::may_enter;
 use crate::domain::audit::Actor;
 use crate::http::browser::Browser;
@@ -104,6 +105,7 @@ async fn account(site: Site, browser: Browser, Query(news): Query<News>) -> Resu
         now: Moment::from(site.app.now()),
         no_admin_yet: !has_admin(&site).await?,
         checks: overview::checks(&site, user).await?,
+        administration: user.roles.iter().any(|role| role == ADMIN).then(|| Href::from(site.path("/admin"))),
         deeds: activity::rows(&site, &live, None, None, DEEDS).await?.0,
     };
     Ok(browser.answer(page.answer(StatusCode::OK)))

@@ -1,5 +1,7 @@
 //! Who administrates: the holder of an API key, from an allowed network, with a second factor where the file asks for one.
 
+use std::net::IpAddr;
+
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 
@@ -7,6 +9,7 @@ use crate::account::administration::{ADMIN, AdminError, Caller, Office};
 use crate::account::may_administer;
 use crate::app::Holding;
 use crate::app::resets::HandedOver;
+use crate::config::settings::Admin;
 use crate::domain::audit::By;
 use crate::domain::scope::Scope;
 use crate::domain::service::Service;
@@ -32,9 +35,7 @@ impl FromRequestParts<Running> for Administrator {
         let key = caller::Caller::from_request_parts(parts, running).await?;
         let site = running.now();
         let admin = &site.app.settings.admin;
-        let ip = parts.extensions.get::<ClientIp>().map(|ip| ip.0);
-        let is_near = |ip| admin.allowed_networks.iter().any(|network| network.contains(&ip));
-        if !admin.allowed_networks.is_empty() && !ip.is_some_and(is_near) {
+        if !is_near(admin, parts.extensions.get::<ClientIp>().map(|ip| ip.0)) {
             return Err(Code::NetworkRefused.into());
         }
         let caller = match &key.key.holder {
@@ -51,6 +52,12 @@ impl FromRequestParts<Running> for Administrator {
         };
         Ok(Self { by: key.by(), site, key, caller })
     }
+}
+
+/// Whether an administrator may come from this address.
+pub fn is_near(admin: &Admin, ip: Option<IpAddr>) -> bool {
+    let is_in = |ip| admin.allowed_networks.iter().any(|network| network.contains(&ip));
+    admin.allowed_networks.is_empty() || ip.is_some_and(is_in)
 }
 
 impl Administrator {

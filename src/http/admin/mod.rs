@@ -1,4 +1,5 @@
-//! `/api/v1` for administrators' programs: users, roles, services, invitations and events, each route with the least right it needs.
+//! `/api/v1` for administrators' programs: users, roles, permissions, services, invitations and events, each route with the least
+//! right it needs.
 
 mod audit;
 mod guard;
@@ -6,6 +7,7 @@ mod invitations;
 mod once;
 mod page;
 mod people;
+mod permissions;
 mod roles;
 mod services;
 mod shown;
@@ -13,7 +15,7 @@ mod users;
 
 use axum::Router;
 
-pub use guard::Administrator;
+pub use guard::{Administrator, is_near};
 
 use super::error::{Code, Error};
 use super::site::Running;
@@ -47,6 +49,7 @@ use super::site::Running;
     services::give,
     services::take,
     services::end_sessions,
+    permissions::explain,
     invitations::list,
     invitations::invite,
     invitations::revoke,
@@ -60,6 +63,7 @@ pub fn router() -> Router<Running> {
         .merge(people::router())
         .merge(roles::router())
         .merge(services::router())
+        .merge(permissions::router())
         .merge(invitations::router())
         .merge(audit::router())
         .method_not_allowed_fallback(async || Error::new(Code::MethodNotAllowed))

@@ -35,6 +35,8 @@ pub struct AccountPage {
     pub now: Moment,
     /// Whether nobody administrates this server yet.
     pub no_admin_yet: bool,
+    /// Where this server is administrated; `None` for most.
+    pub administration: Option<Href>,
     /// What makes the account safe.
     pub checks: Vec<CheckRow>,
     /// What happened lately, the newest first.

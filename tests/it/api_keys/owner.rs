@@ -15,8 +15,7 @@ async fn nobody_gets_a_key_with_more_rights_than_they_have() {
         matches!(try_add(&stage, order(owner, &["authorize", word])).await, Err(KeyRefusal::Overreach(_)))
     };
 
-    for word in
-        ["users:read", "users:write", "roles:write", "audit:read", "invitations:write", "keys:write", "sessions"]
+    for word in ["users:read", "users:write", "roles:write", "permissions:read", "audit:read", "keys:write", "sessions"]
     {
         assert!(overreach(&owner, word).await, "{word}");
     }

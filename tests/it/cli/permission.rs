@@ -51,7 +51,10 @@ async fn every_provider_is_asked_and_the_token_is_shown() {
     assert_eq!((token.split('.').count(), tested["size"].as_u64().unwrap()), (3, token.len() as u64));
 
     let shown = stage.run("permission test wiki --user ada@example.com").await.out;
-    assert!(shown.contains("PROVIDER") && shown.contains("+billing:see -wiki:write"), "{shown}");
+    assert!(
+        shown.contains("PROVIDER  DECISION  TIME    CACHE") && shown.contains("+billing:see -wiki:write"),
+        "{shown}"
+    );
     assert!(shown.contains("Permissions  +billing:see +wiki:read -wiki:write\n"), "{shown}");
     assert!(shown.contains("\"aud\": \"wiki\"") && shown.contains(" bytes\n"), "{shown}");
 }
@@ -71,7 +74,7 @@ async fn whoever_gets_no_token_is_told_why() {
     says(&stage, json!({ "decision": "deny", "message": "Pay first." }));
     let left = test("permission test wiki --user ada@example.com").await;
     assert_eq!(left.code, 1);
-    assert!(left.out.contains("No token: `billing` denies it: Pay first.."), "{}", left.out);
+    assert!(left.out.contains("No token: `billing` denies it: Pay first.\n"), "{}", left.out);
     let left = test("permission test wiki --user ada@example.com --json").await;
     let told: serde_json::Value = serde_json::from_str(&left.out).unwrap();
     assert_eq!((left.code, told["steps"][1]["decision"].as_str()), (1, Some("deny")));

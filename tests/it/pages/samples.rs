@@ -6,6 +6,7 @@ mod hostile;
 mod keys;
 mod passwords;
 mod people;
+mod permissions;
 
 use std::sync::Arc;
 
@@ -191,6 +192,7 @@ fn account() -> AccountPage {
         logout: "/logout".into(),
         now: at(0),
         no_admin_yet: false,
+        administration: Some("/admin".into()),
         checks: Vec::new(),
         deeds: Vec::new(),
     }
@@ -357,6 +359,7 @@ pub fn faces() -> Vec<Sample> {
     faces.extend(factor::faces());
     faces.extend(passwords::faces());
     faces.extend(people::faces(&Words::plain()));
+    faces.extend(permissions::faces());
     faces
 }
 
@@ -364,6 +367,7 @@ pub fn faces() -> Vec<Sample> {
 pub fn plain() -> Vec<Sample> {
     let mut samples = faces();
     samples.extend(keys::others());
+    samples.extend(permissions::others());
     let banner = LoginPage {
         no_admin_yet: true,
         service: None,

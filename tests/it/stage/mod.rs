@@ -145,7 +145,11 @@ impl House {
         let loaded = load(text, place, &world)
             .unwrap_or_else(|report| panic!("{}", report.render(config::Format::Human(false))));
         let Opened { app, sink } = boot::open(loaded, world.clone()).await.unwrap();
-        let sink = sink.unwrap();
+        Self::around(app, sink.unwrap(), world)
+    }
+
+    /// A server with this broker.
+    pub fn around(app: App, sink: Arc<Sink>, world: World) -> Self {
         let sessions = Sessions::new(app.store().clone(), app.house.lifetimes.clone());
         let rules = Arc::new(ArcSwap::from_pointee(Rules::of(&app.settings.server)));
         let readiness = Readiness::default();
