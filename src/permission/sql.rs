@@ -22,7 +22,7 @@ use crate::plugin::Kind;
 pub const KIND: Kind<dyn PermissionProvider> = Kind {
     name: "sql",
     schema: |generator| generator.subschema_for::<SqlPermissions>(),
-    open: |section, _| Ok(Arc::new(Sql::open(section, section.read()?)?)),
+    open: |section, _| Ok(Arc::new(Sql::open(section, &section.read()?)?)),
 };
 
 /// A query that is not one.
@@ -62,9 +62,9 @@ enum Database {
 
 impl Sql {
     /// Checks the address and the query.
-    pub fn open(section: &Section, config: SqlPermissions) -> Result<Self, Vec<Mistake>> {
+    pub fn open(section: &Section, config: &SqlPermissions) -> Result<Self, Vec<Mistake>> {
         let mut mistakes = Vec::new();
-        let hash = config_hash("sql", &config, &[&config.url]);
+        let hash = config_hash("sql", config, &[&config.url]);
         let policy = config.common().policy(section, time::Duration::milliseconds(200), hash);
         let policy = policy.map_err(|wrong| mistakes.push(wrong)).ok();
         let mut mistake = |key: &str, code, message: String| mistakes.push(section.mistake_at(key, code, message));

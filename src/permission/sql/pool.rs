@@ -60,17 +60,17 @@ impl Pool {
         let text = AssertSqlSafe(text.to_owned());
         match self {
             Self::Postgres(pool) => {
-                let mut connection = pool.acquire().await.map_err(failed)?;
+                let mut connection = pool.acquire().await.map_err(|error| failed(&error))?;
                 let query = bound(sqlx::query(text).persistent(false), values);
                 collect(query.fetch(&mut *connection)).await
             }
             Self::Sqlite(pool) => {
-                let mut connection = pool.acquire().await.map_err(failed)?;
+                let mut connection = pool.acquire().await.map_err(|error| failed(&error))?;
                 // A query that nobody waits for any more would go on counting.
                 connection
                     .lock_handle()
                     .await
-                    .map_err(failed)?
+                    .map_err(|error| failed(&error))?
                     .set_progress_handler(STEPS, move || Instant::now() < until);
                 let query = bound(sqlx::query(text).persistent(false), values);
                 collect(query.fetch(&mut *connection)).await
@@ -107,7 +107,7 @@ where
 {
     let mut found = Vec::new();
     while found.len() <= MOST_NAMES
-        && let Some(row) = rows.try_next().await.map_err(failed)?
+        && let Some(row) = rows.try_next().await.map_err(|error| failed(&error))?
     {
         let name = row.try_get::<Option<String>, _>("permission").map_err(|error| match error {
             sqlx::Error::ColumnNotFound(_) => unusable("the query has no column `permission`"),
@@ -151,9 +151,9 @@ where
 }
 
 /// What went wrong, without the address and without data: only the words about the text of the query are repeated.
-fn failed(error: sqlx::Error) -> PermissionError {
+fn failed(error: &sqlx::Error) -> PermissionError {
     let unreachable = |what: &str| PermissionError::Unreachable(what.into());
-    let refused = match &error {
+    let refused = match error {
         sqlx::Error::Database(refused) => refused,
         sqlx::Error::PoolTimedOut => return unreachable("no connection to the database was free in time"),
         sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => {

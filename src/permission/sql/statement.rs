@@ -165,10 +165,8 @@ fn quoted(text: &str, quote: char, has_escapes: bool) -> Result<usize, String> {
     while let Some((at, c)) = characters.next() {
         if has_escapes && c == '\\' {
             characters.next();
-        } else if c == quote {
-            if characters.next_if(|(_, next)| *next == quote).is_none() {
-                return Ok(at + 1);
-            }
+        } else if c == quote && characters.next_if(|(_, next)| *next == quote).is_none() {
+            return Ok(at + 1);
         }
     }
     Err(format!("a `{quote}` is not closed"))

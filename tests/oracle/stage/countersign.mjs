@@ -11,9 +11,9 @@ export class Countersign {
    *
    * `body` is TOML, or a function of the origin; it must not hold `[server]`, `[observability]` or `[rate_limit]`.
    */
-  static async start(stage, body, options = {}) {
+  static async start(stage, body, { args = [], ...options } = {}) {
     const server = await Countersign.prepare(stage, body, options);
-    await server.serve();
+    await server.serve(args);
     return server;
   }
 
@@ -88,8 +88,8 @@ ${typeof body === 'function' ? body(self.origin) : body}
   }
 
   /** Starts the process and waits until it says that it is ready. */
-  serve() {
-    return this.#begin(['serve', '--config', this.config]);
+  serve(args = []) {
+    return this.#begin(['serve', '--config', this.config, ...args]);
   }
 
   async #begin(args) {
