@@ -7,7 +7,7 @@ use super::issue::may_enter;
 use super::{App, Claimant};
 use crate::account::AccountError;
 use crate::config::{Gate, Refresh};
-use crate::domain::email::VerifiedEmail;
+use crate::domain::email::{Email, VerifiedEmail};
 use crate::domain::identity::Identity;
 use crate::domain::proof;
 use crate::domain::service::{Extra, Service};
@@ -80,7 +80,7 @@ impl App {
         let (none, provider) = (Map::new(), identity.subject.provider.as_str());
         let email = identity.email.as_ref().map(VerifiedEmail::address);
         let claims = identity.claims.as_ref().unwrap_or(&none);
-        let person = Person { claims, email: email.map(|email| email.as_str()), groups: &identity.groups, provider };
+        let person = Person { claims, email: email.map(Email::as_str), groups: &identity.groups, provider };
         gate.refusal(&Facts::of(&person))
     }
 
