@@ -73,8 +73,8 @@ fn included(globs: &Value, dir: &Path, mistakes: &mut Vec<Mistake>) -> Vec<(Path
     files
 }
 
-/// A path, or `dir/*.toml`: one star in the last part.
-fn expand(glob: &str, dir: &Path) -> Result<Vec<PathBuf>, String> {
+/// A path, or `dir/*.toml`: one star in the last part. In the order of their names.
+pub fn expand(glob: &str, dir: &Path) -> Result<Vec<PathBuf>, String> {
     let path = dir.join(glob);
     let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
         return Err(format!("`{glob}` names no file"));

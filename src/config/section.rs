@@ -49,6 +49,12 @@ impl Section {
         self.dir.join(path)
     }
 
+    /// The files of a path of this section in which one `*` may stand in the last part, in the order of their names.
+    #[cfg(feature = "cedar")]
+    pub fn files_of(&self, glob: &str) -> Result<Vec<std::path::PathBuf>, String> {
+        super::include::expand(glob, &self.dir)
+    }
+
     /// The section as the kind's own struct; every unknown key, wrong type, missing key and value out of range is a mistake of its own.
     ///
     /// Ranges are the schema's: `minimum` and `maximum` of numbers, `x-min` and `x-max` of durations and sizes.

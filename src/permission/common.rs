@@ -1,15 +1,11 @@
 //! The keys that every kind of permission provider takes.
 
-use std::fs::File;
-use std::io::{self, Read as _};
-use std::path::Path;
-
 use serde::Deserialize;
 use time::Duration;
 
 use super::record::Record;
 use super::{OnError, ProviderPolicy, Vary};
-use crate::config::{Mistake, Section, Size, Span};
+use crate::config::{Mistake, Section, Span};
 pub use crate::plugin::config_hash;
 
 /// A section's struct with the common keys beside its own; serde cannot flatten and refuse unknown keys at once.
@@ -51,6 +47,10 @@ macro_rules! section {
 
         impl $name {
             /// The common keys.
+            #[cfg_attr(
+                not(all(feature = "wasm", feature = "cedar")),
+                allow(dead_code, reason = "of a kind that is not built, only the schema is needed")
+            )]
             pub fn common(&self) -> crate::permission::common::Common<'_> {
                 crate::permission::common::Common {
                     timeout: self.timeout,
@@ -144,13 +144,8 @@ pub const NOT_A_USABLE_SECRET: &str = "CS-C123";
 #[cfg(any(test, not(all(feature = "wasm", feature = "cedar"))))]
 pub const NOT_BUILT: &str = "CS-C140";
 /// A file that cannot be read, or is too large.
+#[cfg(any(feature = "wasm", feature = "cedar"))]
 pub const NOT_READABLE: &str = "CS-C141";
-/// A module that is not the one that is pinned.
-pub const OTHER_BYTES: &str = "CS-C142";
-/// A module that cannot be used.
-pub const NOT_A_MODULE: &str = "CS-C143";
-/// A module that wants the network.
-pub const NO_NETWORK: &str = "CS-C144";
 
 /// The mistake of a section whose kind this program was built without.
 #[cfg(any(test, not(all(feature = "wasm", feature = "cedar"))))]
@@ -162,7 +157,13 @@ pub fn not_built(section: &Section, what: &str, feature: &str) -> Vec<Mistake> {
 }
 
 /// The bytes of a file, if it has no more than `most`. The error says what is wrong with it: "does not exist".
-pub fn read_file(path: &Path, most: u64) -> Result<Vec<u8>, String> {
+#[cfg(any(feature = "wasm", feature = "cedar"))]
+pub fn read_file(path: &std::path::Path, most: u64) -> Result<Vec<u8>, String> {
+    use std::fs::File;
+    use std::io::{self, Read as _};
+
+    use crate::config::Size;
+
     let why = |error: io::Error| match error.kind() {
         io::ErrorKind::NotFound => "does not exist".to_owned(),
         _ => format!("cannot be read: {error}"),

@@ -2,6 +2,7 @@
 
 pub mod answer;
 pub mod cache;
+pub mod cedar;
 pub mod chain;
 pub mod common;
 pub mod compare;
@@ -33,7 +34,7 @@ use crate::plugin::Kind;
 
 /// Every kind of permission provider.
 pub const KINDS: &[Kind<dyn PermissionProvider>] =
-    &[exec::KIND, http::KIND, policy::KIND, sql::KIND, r#static::KIND, wasm::KIND];
+    &[cedar::KIND, exec::KIND, http::KIND, policy::KIND, sql::KIND, r#static::KIND, wasm::KIND];
 
 /// Who is asked about.
 #[derive(Debug, Clone, Copy)]

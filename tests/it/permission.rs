@@ -1,6 +1,8 @@
 //! Who may do what in a service: the chain and each kind of provider.
 
 mod answer;
+#[cfg(feature = "cedar")]
+mod cedar;
 mod chain;
 mod exec;
 mod http;

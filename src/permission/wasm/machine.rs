@@ -76,7 +76,7 @@ impl Machine {
         let outside = "its `alloc` points outside of its memory";
         memory.write(&mut store, place.cast_unsigned() as usize, question).map_err(|_| outside)?;
         let packed = authorize.call(&mut store, (place, length)).map_err(say)?.cast_unsigned();
-        let (from, length) = ((packed >> 32) as usize, packed & u64::from(u32::MAX));
+        let (from, length) = (usize::try_from(packed >> 32).unwrap_or(usize::MAX), packed & u64::from(u32::MAX));
         if length > u64::from(LONGEST_ANSWER) {
             return Err(format!("its answer has {length} bytes, expected at most {LONGEST_ANSWER}"));
         }
