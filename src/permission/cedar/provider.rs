@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use cedar_policy::ffi::DetailedError;
 use cedar_policy::{EntityTypeName, EntityUid};
 
 use super::CedarPermissions;
@@ -85,8 +84,7 @@ fn read_schema(section: &Section, config: &CedarPermissions) -> Result<(String, 
     let wrong = |code, message| vec![section.mistake_at("schema", code, message)];
     let path = section.path_of(&config.schema);
     let (shown, text) = read_text(section, &path).map_err(|message| wrong(NOT_READABLE, message))?;
-    let declared =
-        Declared::read(&text).map_err(|error| wrong(NOT_A_SCHEMA, say(&shown, &text, &DetailedError::from(&error))))?;
+    let declared = Declared::read(&text).map_err(|error| wrong(NOT_A_SCHEMA, say(&shown, &text, &error)))?;
     Ok((text, declared))
 }
 

@@ -1,6 +1,7 @@
 //! What a schema declares: types, their attributes, and what the context of an action holds.
 
-use cedar_policy::{EntityTypeName, EntityUid, Schema, schema_str_to_json_with_resolved_types};
+use cedar_policy::ffi::DetailedError;
+use cedar_policy::{CedarSchemaError, EntityTypeName, EntityUid, Schema, schema_str_to_json_with_resolved_types};
 use serde_json::{Map, Value};
 
 /// A schema, and the same as JSON, for the library tells nothing about attributes.
@@ -33,9 +34,10 @@ const MOST_NAMES: usize = 16;
 
 impl Declared {
     /// The error holds Cedar's own words, and where it is in the text.
-    pub fn read(text: &str) -> Result<Self, cedar_policy::CedarSchemaError> {
-        let (schema, _) = Schema::from_cedarschema_str(text)?;
-        let (json, _) = schema_str_to_json_with_resolved_types(text)?;
+    pub fn read(text: &str) -> Result<Self, Box<DetailedError>> {
+        let wrong = |error: CedarSchemaError| Box::new(DetailedError::from(&error));
+        let (schema, _) = Schema::from_cedarschema_str(text).map_err(wrong)?;
+        let (json, _) = schema_str_to_json_with_resolved_types(text).map_err(wrong)?;
         Ok(Self { schema, json })
     }
 

@@ -104,6 +104,7 @@ impl Asked {
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "it is compared with what a provider answers")]
 fn said(names: &[(&str, bool)]) -> Result<Vec<(String, bool)>, String> {
     Ok(names.iter().map(|(name, granted)| ((*name).to_owned(), *granted)).collect())
 }

@@ -48,7 +48,7 @@ pub fn says(answer: &str) -> String {
 
 /// A module that does something first.
 pub fn says_after(first: &str, answer: &str) -> String {
-    let data: String = answer.bytes().map(|byte| format!("\\{byte:02x}")).collect();
+    let data = answer.bytes().map(|byte| format!("\\{byte:02x}")).collect::<Vec<_>>().concat();
     let length = answer.len();
     format!(
         r#"(module
