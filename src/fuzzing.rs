@@ -7,7 +7,7 @@ use crate::domain::claims::is_reserved;
 use crate::domain::permission::{MOST_NAMES, is_name};
 use crate::extension::decide::{Answer, Moment};
 use crate::extension::webhook::decide;
-use crate::permission::answer;
+use crate::permission::{answer, policy as policies};
 use crate::rule::{About, Facts, Person, Rule};
 
 /// The answer of a permission provider, whatever it is.
@@ -51,8 +51,8 @@ pub fn hook_answer(bytes: &[u8]) {
 /// # Panics
 /// Where no answer is somebody's advantage.
 pub fn rule(bytes: &[u8]) {
-    let text = String::from_utf8_lossy(bytes);
-    let (text, claims) = text.split_once('\n').unwrap_or((&text, "{}"));
+    let whole = String::from_utf8_lossy(bytes);
+    let (text, claims) = whole.split_once('\n').unwrap_or((whole.as_ref(), "{}"));
     let claims = members(claims.as_bytes()).unwrap_or_default();
     let groups = ["sso:staff".to_owned()];
     let person = Person { claims: &claims, email: Some("ada@example.org"), groups: &groups, provider: "sso" };
@@ -65,4 +65,12 @@ pub fn rule(bytes: &[u8]) {
             assert!(value.as_bool().is_none_or(|value| said == Some(value)));
         }
     }
+}
+
+/// A policy file of either format.
+///
+/// # Panics
+/// Where a policy is taken that grants what is no permission.
+pub fn policy(bytes: &[u8]) {
+    policies::probe(&String::from_utf8_lossy(bytes));
 }

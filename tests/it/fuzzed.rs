@@ -19,6 +19,19 @@ const ANSWERS: &[&str] = &[
     r#"{"decision": "allow", "claims": {"plan": {"seats": 3}}}"#,
 ];
 
+const POLICIES: &[&str] = &[
+    r#"{ "version": 1,
+         "targets": { "page": { "actions": ["view", "edit"], "visibilities": ["public", "shared", "private"] } },
+         "roles": {
+           "guest": { "grants": ["page:view@public"], "limits": { "requests_per_minute": 60 } },
+           "member": { "inherits": ["guest"], "grants": ["page:*@own"], "limits": { "requests_per_minute": 600 } },
+           "staff": { "inherits": ["member"], "grants": ["page:view@any", "page:edit@any"] },
+           "locked": { "deny": ["*"], "limits": { "requests_per_minute": 0 } } },
+         "tests": [ { "roles": ["member"], "allow": ["page:edit@own"], "deny": ["page:edit@any"] } ] }"#,
+    r#"{"version": 1, "targets": {}, "roles": {"a": {"inherits": ["b"]}, "b": {"inherits": ["a"]}}}"#,
+    r#"{"roles": {"a": {"allowed_actions": ["view"], "disallowed_actions": []}}, "items": ["page"]}"#,
+];
+
 const RULES: &[&str] = &[
     "claims.hd == 'acme.org' && email_verified\n{\"hd\": \"acme.org\"}",
     "'staff' in claims.groups || email.endsWith('@acme.org')\n{\"groups\": [\"staff\", 1, null]}",
@@ -79,7 +92,9 @@ fn happens(bytes: &mut Vec<u8>, accident: &Accident) {
 fn input(seeds: &'static [&'static str]) -> impl Strategy<Value = Vec<u8>> {
     let broken = (prop::sample::select(seeds), vec(accident(), 0..6)).prop_map(|(seed, accidents)| {
         let mut bytes = seed.as_bytes().to_vec();
-        accidents.iter().for_each(|accident| happens(&mut bytes, accident));
+        for accident in &accidents {
+            happens(&mut bytes, accident);
+        }
         bytes
     });
     prop_oneof![1 => vec(any::<u8>(), 0..600), 4 => broken]
@@ -124,9 +139,17 @@ proptest! {
 }
 
 proptest! {
+    #[test]
+    fn a_policy(bytes in input(POLICIES)) {
+        in_time(fuzzing::policy, &bytes);
+    }
+}
+
+proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
     #[test]
     fn a_rule_and_its_claims(bytes in input(RULES)) {
+        in_time(fuzzing::policy, &bytes);
         in_time(fuzzing::rule, &bytes);
     }
 }

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::{Field, Post};
 use crate::domain::answer::{claims, line, members};
 use crate::domain::email::Email;
+use crate::domain::user::Username;
 use crate::extension::Events;
 use crate::extension::decide::{About, Answer, Decider, DeciderError, Moment, Question, Terms};
 
@@ -75,11 +76,13 @@ fn decision(body: &[u8], moment: Moment) -> Result<Answer, String> {
             _ => return Err("it has a member that is not `decision`, `message` or `claims`".into()),
         }
     }
-    match allows.ok_or("it has no `decision`")? {
-        false => Ok(Answer::Deny(message)),
-        true if added.is_empty() || moment.takes_claims() => Ok(Answer::Allow(added)),
-        true => Err(format!("it sets claims at `{}`, where there is no token", moment.name())),
+    if !allows.ok_or("it has no `decision`")? {
+        return Ok(Answer::Deny(message));
     }
+    if added.is_empty() || moment.takes_claims() {
+        return Ok(Answer::Allow(added));
+    }
+    Err(format!("it sets claims at `{}`, where there is no token", moment.name()))
 }
 
 /// What the question says of this; `None` where there is no such thing.
@@ -97,7 +100,7 @@ fn tell(field: Field, question: &Question<'_>) -> Option<Value> {
         (Field::Name, About::User(user)) => json!(user.name),
         (Field::Name, About::Newcomer(new)) => json!(new.name),
         (Field::Username, About::User(user)) => json!(user.username),
-        (Field::Username, About::Newcomer(new)) => json!(new.username.as_ref().map(|name| name.as_str())),
+        (Field::Username, About::Newcomer(new)) => json!(new.username.as_ref().map(Username::as_str)),
         (Field::Roles, About::User(user)) => json!(user.roles),
         (Field::Roles, About::Newcomer(new)) => json!(new.roles),
     })

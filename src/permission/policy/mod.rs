@@ -134,6 +134,28 @@ fn mistakes(section: &Section, lines: &fault::Lines<'_>, faults: &[fault::Fault]
     mistakes
 }
 
+/// Reads a text as a policy of either format, and asks it about somebody, or says where its mistakes are: for fuzzers.
+///
+/// # Panics
+/// Where a policy that is taken grants what is no permission.
+#[cfg(any(test, feature = "fuzzing"))]
+pub fn probe(text: &str) {
+    const NAME: &str = "fuzzed.json";
+    let roles = || ["member", "staff", "locked"].into_iter();
+    let ours = format::read(NAME, text).map(|rules| rules.decide(roles()));
+    let ancestors = ancestor::read(NAME, text).map(|model| model.decide(roles()));
+    let lines = fault::Lines::new(NAME, text);
+    for read in [ours, ancestors] {
+        match read {
+            Ok(decision) => assert!(decision.permissions.keys().all(|name| crate::domain::permission::is_name(name))),
+            Err(faults) => {
+                assert!(!faults.is_empty(), "a policy is refused for a reason");
+                assert!(faults.iter().take(MOST_SHOWN).all(|fault| lines.place(fault.at).starts_with(NAME)));
+            }
+        }
+    }
+}
+
 fn held<'a>(ask: &Ask<'a>) -> impl Iterator<Item = &'a str> + Clone {
     ask.who.roles().iter().map(String::as_str)
 }

@@ -56,7 +56,9 @@ fn mode() -> impl Strategy<Value = Merge> {
 
 fn merged(mode: Merge, answers: &[Decision]) -> Merged {
     let mut merged = Merged::new(mode);
-    answers.iter().for_each(|answer| merged.add(answer.clone()));
+    for answer in answers {
+        merged.add(answer.clone());
+    }
     merged
 }
 
@@ -186,7 +188,7 @@ fn token(permissions: &Permissions, limits: Map<String, Value>, extra: Map<Strin
 
 /// Answers whose claims have names of ours, nearly names of ours, escaped and repeated.
 fn answer_text() -> impl Strategy<Value = String> {
-    let escaped = |name: &str| name.chars().map(|c| format!("\\u{:04x}", c as u32)).collect::<String>();
+    let escaped = |name: &str| name.chars().fold(String::new(), |text, c| format!("{text}\\u{:04x}", u32::from(c)));
     let name = (prop::sample::select(RESERVED.to_vec()), 0..6_u8).prop_map(move |(name, way)| match way {
         0 => name.to_owned(),
         1 => escaped(name),

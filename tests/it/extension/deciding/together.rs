@@ -68,7 +68,9 @@ async fn what_an_earlier_one_claims_a_later_one_does_not_change() {
 async fn all_of_them_have_two_seconds_together() {
     let (stage, hosts) = three("on_error = \"skip\"\ntimeout = \"1500ms\"").await;
     let token = stage.browser().login_token().await;
-    hosts.iter().for_each(|host| host.says(Act::Hang));
+    for host in &hosts {
+        host.says(Act::Hang);
+    }
     let began = Instant::now();
 
     let reply = authorize(&stage, &token).await;
