@@ -64,9 +64,11 @@ impl Section {
         self.dir.join(path)
     }
 
-    /// The files of a path of this section in which one `*` may stand in the last part, in the order of their names.
+    /// The files of a path of this section in which one `*` may stand in the last part, in the order of their names. They are
+    /// watched, and so is whether there are others.
     #[cfg(feature = "cedar")]
     pub fn files_of(&self, glob: &str) -> Result<Vec<std::path::PathBuf>, String> {
+        self.files.note(&self.dir.join(glob));
         super::include::expand(glob, &self.dir)
     }
 
