@@ -137,11 +137,13 @@ impl Reloader {
 }
 
 fn note(outcome: &Outcome) {
-    if let Some(mistake) = &outcome.mistake {
-        tracing::error!("the configuration was not reloaded, the old one stays:\n{mistake}");
-        return;
+    match &outcome.mistake {
+        Some(mistake) => tracing::error!("the configuration was not reloaded, the old one stays:\n{mistake}"),
+        None => note_taken(&outcome.restart.join(", ")),
     }
-    let restart = outcome.restart.join(", ");
-    let restart = if restart.is_empty() { "nothing" } else { &restart };
+}
+
+fn note_taken(restart: &str) {
+    let restart = if restart.is_empty() { "nothing" } else { restart };
     tracing::info!(needs_restart = restart, "the configuration was reloaded");
 }

@@ -199,13 +199,11 @@ fn gate_rules(section: &Section, key: &str, loader: &mut Loader) -> Vec<Rule> {
         Node::Array(items) => items.iter().map(|item| item.as_str().map(str::to_owned)).collect::<Option<Vec<_>>>(),
         _ => None,
     };
-    match texts {
-        Some(texts) => read(section, key, &texts, About::Identity, loader),
-        None => {
-            loader.wrong(section.mistake_at(key, "CS-C005", format!("`{key}` is a list of rules, each a text")));
-            Vec::new()
-        }
+    if let Some(texts) = texts {
+        return read(section, key, &texts, About::Identity, loader);
     }
+    loader.wrong(section.mistake_at(key, "CS-C005", format!("`{key}` is a list of rules, each a text")));
+    Vec::new()
 }
 
 fn refresh(section: &Section, loader: &mut Loader) -> Refresh {

@@ -162,7 +162,7 @@ impl App {
         let policy = provider.map(PermissionProvider::policy);
         let mut told = Told::of(id, step, policy);
         let section = self.settings.permissions.iter().find(|section| section.id() == id);
-        told.kind = section.map_or("", Section::kind).to_owned();
+        section.map_or("", Section::kind).clone_into(&mut told.kind);
         told.is_remembered &= case.query.roles.is_empty();
         if let Some(name) = case.query.permission {
             let lacking =

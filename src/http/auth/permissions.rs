@@ -39,16 +39,15 @@ pub(super) struct Permitted {
 
 /// The same for the service, or that the token stands for nothing.
 #[derive(Serialize, utoipa::ToSchema)]
-#[serde(untagged)]
-pub(super) enum Introspected {
-    Active {
-        active: bool,
-        #[serde(flatten)]
-        permitted: Permitted,
-    },
-    Inactive {
-        active: bool,
-    },
+pub(super) struct Introspected {
+    /// Whether the token stands for anything.
+    active: bool,
+    #[serde(flatten)]
+    permitted: Option<Permitted>,
+}
+
+impl Introspected {
+    const INACTIVE: Self = Self { active: false, permitted: None };
 }
 
 impl From<OfToken> for Permitted {
@@ -129,13 +128,13 @@ pub(super) async fn of_token(
     JsonOrForm(fields): JsonOrForm<FetchFields>,
 ) -> Result<Response, Error> {
     let introspected = match caller.site.app.permissions_of(&fields.token).await {
-        Ok(found) if found.service == caller.id() => Introspected::Active { active: true, permitted: found.into() },
+        Ok(found) if found.service == caller.id() => Introspected { active: true, permitted: Some(found.into()) },
         Err(Unresolved::Refused(refusal)) => match refused(refusal) {
-            error if error.code.status() == StatusCode::FORBIDDEN => Introspected::Inactive { active: false },
+            error if error.code.status() == StatusCode::FORBIDDEN => Introspected::INACTIVE,
             error => return Err(error),
         },
         Err(Unresolved::Store(error)) => return Err(error.into()),
-        Ok(_) | Err(Unresolved::Dead) => Introspected::Inactive { active: false },
+        Ok(_) | Err(Unresolved::Dead) => Introspected::INACTIVE,
     };
     Ok(answer(&introspected))
 }

@@ -133,7 +133,8 @@ impl Reader {
             parameters.len() - 1
         });
         let sign = if self.dialect == Dialect::Postgres { '$' } else { '?' };
-        text.push_str(&format!("{sign}{}", at + 1));
+        text.push(sign);
+        text.push_str(&(at + 1).to_string());
     }
 }
 
@@ -187,10 +188,10 @@ fn comment(text: &str, nests: bool) -> Result<usize, String> {
     while depth > 0 {
         let rest = &text[at..];
         let close = rest.find("*/").ok_or("a comment is not closed")?;
-        match rest.find("/*").filter(|open| nests && *open < close) {
-            Some(open) => (at, depth) = (at + open + 2, depth + 1),
-            None => (at, depth) = (at + close + 2, depth - 1),
-        }
+        (at, depth) = match rest.find("/*").filter(|open| nests && *open < close) {
+            Some(open) => (at + open + 2, depth + 1),
+            None => (at + close + 2, depth - 1),
+        };
     }
     Ok(at)
 }

@@ -68,7 +68,7 @@ trait Victim: Send + Sync {
 fn answers() -> Vec<Fault> {
     let deep = format!("{}{}", "{\"permissions\":".repeat(200), "}".repeat(200));
     let many: Vec<String> = (0..501).map(|n| format!("\"p{n}\"")).collect();
-    let million: String = (0..1_000_000).map(|n| format!("\"p{n}\",")).collect();
+    let million: Vec<String> = (0..1_000_000).map(|n| format!("\"p{n}\"")).collect();
     let name = "n".repeat(1024 * 1024);
     let text = [
         ("nothing", String::new()),
@@ -91,7 +91,7 @@ fn answers() -> Vec<Fault> {
         ("another reserved claim", r#"{"permissions": ["a"], "claims": {"roles": ["admin"]}}"#.into()),
         ("deep", deep),
         ("501 names", format!("{{\"permissions\": [{}]}}", many.join(","))),
-        ("a million names", format!("{{\"permissions\": [{}\"z\"]}}", million)),
+        ("a million names", format!("{{\"permissions\": [{}]}}", million.join(","))),
         ("a name of a mebibyte", format!("{{\"permissions\": [\"{name}\"]}}")),
     ];
     let bytes = [("no UTF-8", b"{\"permissions\": [\"\xff\"]}".to_vec())];

@@ -154,7 +154,8 @@ async fn the_first_that_speaks_about_a_limit_decides() {
         maps(Decision { limits, ..Decision::default() })
     };
     let (user, silent) = (ada(), maps(Decision::default()));
-    let cases: [(&[Arc<dyn PermissionProvider>], Merge, &str, f64, Said, Option<f64>); 8] = [
+    type Case<'a> = (&'a [Arc<dyn PermissionProvider>], Merge, &'a str, f64, Said, Option<f64>);
+    let cases: [Case<'_>; 8] = [
         (&[limits(5.0), limits(9.0)], Merge::Union, "uploads", 5.0, Said::Allowed, Some(5.0)),
         (&[limits(5.0), limits(9.0)], Merge::Union, "uploads", 5.5, Said::Denied, Some(5.0)),
         (&[silent.clone(), limits(9.0)], Merge::Union, "uploads", 9.0, Said::Allowed, Some(9.0)),
