@@ -133,12 +133,12 @@ impl App {
         #[expect(clippy::cast_possible_truncation, reason = "what is larger than an i64 is as good as the largest")]
         let quota = Quota { key, most: limit.floor() as i64, window };
         let store = self.store();
-        let counted = quotas::count(store.write(), &quota, i64::from(many), store.now()).await?;
+        let done = quotas::count(store.write(), &quota, i64::from(many), store.now()).await?;
         Ok(Tally {
-            is_allowed: counted.is_allowed,
+            is_allowed: done.is_allowed,
             limit: Some(limit),
-            remaining: Some(counted.remaining),
-            reset_in: counted.reset_in,
+            remaining: Some(done.remaining),
+            reset_in: done.reset_in,
         })
     }
 

@@ -56,8 +56,8 @@ async fn only_what_is_meant_is_forgotten() {
 #[tokio::test]
 async fn what_was_kept_for_failures_is_forgotten_too() {
     let (clock, state) = stage();
-    let stale = ProviderPolicy { on_error: OnError::Stale, ..policy() };
-    let provider = Scripted::new(stale, Act::Say(allow(&["wiki:read"])));
+    let keeps = ProviderPolicy { on_error: OnError::Stale, ..policy() };
+    let provider = Scripted::new(keeps, Act::Say(allow(&["wiki:read"])));
     let chain = chain(&clock, &state, from_ref(&provider));
     let (user, wiki) = (ada(), service("wiki", &["a"]));
     chain.decide(&question(&wiki, &user)).await.unwrap();
