@@ -5,6 +5,8 @@ mod diff;
 mod explain;
 mod fixtures;
 mod flush;
+mod replay;
+mod shadow;
 mod test;
 
 use clap::{Args, Subcommand};
@@ -14,6 +16,7 @@ use super::user::find;
 use super::{Desk, Failure, permission_check};
 use crate::app::App;
 use crate::app::explain::{ExplainError, Explained, Query, Senseless};
+use crate::config::Section;
 use crate::domain::permission::Permissions;
 use crate::domain::service::Service;
 use crate::domain::user::User;
@@ -36,6 +39,12 @@ pub enum Command {
     /// Lets every server forget what permission providers said, before its time.
     #[command(after_help = "Example:\n  countersign permission flush wiki --user ada@example.com")]
     Flush(flush::Options),
+    /// Asks a provider again what it was asked lately, and shows what it says differently now; exits with 1 if anything.
+    #[command(after_help = "Example:\n  countersign permission replay directory --json")]
+    Replay(replay::Options),
+    /// Shows what a provider that only runs beside the others would change.
+    #[command(after_help = "Example:\n  countersign permission shadow trial --json")]
+    Shadow(shadow::Options),
     /// Says whether somebody may do something to an item, as /auth/access would.
     #[command(
         after_help = "Example:\n  countersign permission check wiki --user ada --do edit --type page --owner ada"
@@ -113,6 +122,8 @@ pub async fn run(command: Command, desk: &mut Desk) -> Result<(), Failure> {
         Command::Diff(options) => diff::run(&options, desk).await,
         Command::Bench(options) => bench::run(&options, desk).await,
         Command::Flush(options) => flush::run(&options, desk).await,
+        Command::Replay(options) => replay::run(&options, desk).await,
+        Command::Shadow(options) => shadow::run(&options, desk).await,
         Command::Check(options) => permission_check::check(options, desk).await,
         Command::Limit(options) => permission_check::limit(options, desk).await,
     }
@@ -140,6 +151,15 @@ fn known<'a>(app: &'a App, id: &str) -> Result<&'a Service, Failure> {
     app.settings.services.iter().find(|service| service.id == id).ok_or_else(|| {
         let known: Vec<_> = app.settings.services.iter().map(|service| service.id.as_str()).collect();
         Failure::not_found(format!("there is no service `{}`; there are: {}", plain(id), known.join(", ")))
+    })
+}
+
+/// Whether the permission provider with this id only observes; a failure if there is none.
+fn provider(app: &App, id: &str) -> Result<bool, Failure> {
+    app.observes(id).ok_or_else(|| {
+        let known: Vec<_> = app.settings.permissions.iter().map(Section::id).collect();
+        let message = format!("there is no permission provider `{}`; there are: {}", plain(id), known.join(", "));
+        Failure::not_found(message)
     })
 }
 

@@ -16,12 +16,12 @@ use crate::permission::Ask;
 const ROUNDS: usize = 2000;
 
 /// A policy in which every role has ten rules and inherits another one.
-fn policy(rules: usize) -> String {
+fn policy(size: usize) -> String {
     let actions: Vec<_> = (0..10).map(|number| format!("do{number}")).collect();
-    let targets: serde_json::Map<_, _> = (0..rules / 10)
+    let targets: serde_json::Map<_, _> = (0..size / 10)
         .map(|number| (format!("thing{number}"), json!({ "actions": actions, "visibilities": ["public", "shared"] })))
         .collect();
-    let roles: serde_json::Map<_, _> = (0..rules / 10)
+    let roles: serde_json::Map<_, _> = (0..size / 10)
         .map(|role| {
             let scopes = ["any", "own", "public", "shared"];
             let grants: Vec<_> = (0..9).map(|n| format!("thing{role}:do{n}@{}", scopes[n % 4])).collect();
@@ -40,16 +40,16 @@ fn policy(rules: usize) -> String {
 #[expect(clippy::print_stdout, reason = "what it finds is for people")]
 async fn policies() {
     let mut text = String::new();
-    for rules in [100, 10_000] {
+    for size in [100, 10_000] {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("policy.json");
-        std::fs::write(&file, policy(rules)).unwrap();
+        std::fs::write(&file, policy(size)).unwrap();
         let begun = Instant::now();
         let section = format!("kind = \"policy\"\nfile = '{}'", file.display());
         let registry = opened(Arc::new(SystemClock), &section).unwrap();
-        writeln!(text, "{rules} rules: loaded in {:?}", begun.elapsed()).unwrap();
+        writeln!(text, "{size} rules: loaded in {:?}", begun.elapsed()).unwrap();
         let provider = Arc::clone(registry.get("a").unwrap());
-        let last = rules / 10 - 1;
+        let last = size / 10 - 1;
         let user = crate::domain::user::User {
             roles: [last, last - 2, 1].iter().map(|role| format!("role{role}")).collect(),
             ..ada()
@@ -75,7 +75,7 @@ async fn policies() {
         }
         for (name, times) in [("permissions", maps), ("one item", items), ("a limit", limits)] {
             let (middle, slow) = spread(times);
-            writeln!(text, "{rules} rules: {name}: {middle:?}, slowest hundredth {slow:?}").unwrap();
+            writeln!(text, "{size} rules: {name}: {middle:?}, slowest hundredth {slow:?}").unwrap();
         }
     }
     println!("{text}");

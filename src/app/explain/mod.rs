@@ -199,7 +199,7 @@ impl App {
             payload: None,
             size: None,
             max_size: service.max_token_size,
-            revocation_delay: self.worst_delay(service).whole_seconds(),
+            revocation_delay: self.revocation_delay(service).total.whole_seconds(),
             token: None,
         }
     }

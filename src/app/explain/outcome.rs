@@ -8,11 +8,9 @@ use crate::app::issue::with_own_claims;
 use crate::app::{App, Claimant, Missing};
 use crate::domain::id::SessionId;
 use crate::domain::proof::Amr;
-use crate::domain::service::Service;
 use crate::keys::TokenError;
+use crate::permission::Who;
 use crate::permission::chain::{ChainError, Granted};
-use crate::permission::delay::worst_case;
-use crate::permission::{PermissionProvider, Who};
 use crate::rule::Facts;
 use crate::store::StoreError;
 
@@ -66,13 +64,6 @@ impl App {
                 format!("rule {} of `access` in `[services.{}]` does not hold", index + 1, service.id)
             }
         })
-    }
-
-    /// For how long, at worst, a service believes what was taken from somebody.
-    pub(super) fn worst_delay(&self, service: &Service) -> time::Duration {
-        let providers = service.permissions.iter().filter_map(|id| self.chain.provider(id));
-        let asked = providers.filter(|provider| !provider.is_instant()).map(PermissionProvider::policy);
-        worst_case(service, asked.filter(|policy| !policy.observe)).total
     }
 
     fn claimant<'a>(&self, case: &'a Case<'_>) -> Claimant<'a> {

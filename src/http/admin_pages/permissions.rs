@@ -34,7 +34,7 @@ pub const PATH: &str = "/admin/permissions";
 /// Where remembered answers are forgotten.
 const FORGET: &str = "/admin/permissions/forget";
 /// Differences of an observer that are shown.
-const SHOWN: u64 = 20;
+const SHOWN: usize = 20;
 
 /// The routes of this page.
 pub fn router() -> Router<Running> {
@@ -183,7 +183,7 @@ async fn ask(site: &Site, typed: &Typed, csrf: &str) -> Result<Result<Option<Exp
         Ok(explained) => {
             let mut found = view(explained, &app.sent(&asked), csrf);
             for step in found.steps.iter_mut().filter(|step| step.observe) {
-                step.shadow = Some(shadow(app.store().shadow(&step.provider, SHOWN).await?));
+                step.shadow = Some(shadow(app.shadow(&step.provider).await?));
             }
             Ok(Ok(Some(found)))
         }
@@ -202,7 +202,7 @@ fn sentence(text: &str) -> String {
 fn shadow(shadow: Shadow) -> ShadowRow {
     let Counted { asked, agreed, differed, failed } = shadow.counts;
     let row = |one: Differing| (one.service, one.who, one.permission, one.was, one.would, one.times);
-    let differences = shadow.differences.into_iter().map(row).collect();
+    let differences = shadow.differences.into_iter().take(SHOWN).map(row).collect();
     ShadowRow { asked, agreed, differed, failed, differences }
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use serde_json::{Map, Value};
 
-use super::rules::{LOCKED, Limit, Role, Rule, Rules};
+use super::rules::{Clause, LOCKED, Limit, Role, Rules};
 use super::vocabulary::Scope;
 use crate::domain::access::{Access, Item, Said, Wish};
 use crate::domain::permission::{Decision, Permissions};
@@ -15,15 +15,15 @@ impl Rules {
     /// Everything that somebody with these roles may do, by name.
     pub fn decide<'r>(&self, held: impl Iterator<Item = &'r str>) -> Decision {
         let reach = self.reach(held);
-        let own = || reach.iter().flat_map(|number| &self.role(*number).rules);
+        let own = || reach.iter().flat_map(|number| &self.role(*number).clauses);
         let closed: HashSet<_> =
-            own().filter(|rule| !rule.granted && rule.scope == Scope::Any).map(|rule| rule.deed).collect();
+            own().filter(|clause| !clause.granted && clause.scope == Scope::Any).map(|clause| clause.deed).collect();
         let mut permissions = Permissions::new();
-        for rule in own().filter(|rule| rule.granted || rule.is_named) {
-            let granted = rule.granted && (closed.is_empty() || !closed.contains(&rule.deed));
-            match permissions.get_mut(self.names.get(rule.name)) {
+        for clause in own().filter(|clause| clause.granted || clause.is_named) {
+            let granted = clause.granted && (closed.is_empty() || !closed.contains(&clause.deed));
+            match permissions.get_mut(self.names.get(clause.name)) {
                 Some(said) => *said &= granted,
-                None => drop(permissions.insert(self.names.get(rule.name).to_owned(), granted)),
+                None => drop(permissions.insert(self.names.get(clause.name).to_owned(), granted)),
             }
         }
         let patterns = reach.iter().flat_map(|number| &self.role(*number).patterns);
@@ -39,15 +39,15 @@ impl Rules {
         let Some(deed) = self.words.deed(&wish.item.kind, &wish.action) else { return self.unknown(&reach, wish) };
         let mut granted = None;
         for role in reach.iter().map(|number| self.role(*number)) {
-            for rule in role.about(deed).iter().filter(|rule| self.is_about(rule.scope, who, &wish.item)) {
-                if !rule.granted {
-                    return Access { said: Said::Denied, by: self.by(role, rule) };
+            for clause in role.about(deed).iter().filter(|clause| self.is_about(clause.scope, who, &wish.item)) {
+                if !clause.granted {
+                    return Access { said: Said::Denied, by: self.by(role, clause) };
                 }
-                granted.get_or_insert((role, rule));
+                granted.get_or_insert((role, clause));
             }
         }
         match granted {
-            Some((role, rule)) => Access { said: Said::Allowed, by: self.by(role, rule) },
+            Some((role, clause)) => Access { said: Said::Allowed, by: self.by(role, clause) },
             None => Access::silent(),
         }
     }
@@ -78,8 +78,8 @@ impl Rules {
         }
     }
 
-    fn by(&self, role: &Role, rule: &Rule) -> String {
-        self.said_by(role, rule.source)
+    fn by(&self, role: &Role, clause: &Clause) -> String {
+        self.said_by(role, clause.source)
     }
 
     fn said_by(&self, role: &Role, source: u32) -> String {
@@ -122,7 +122,8 @@ impl Rules {
         for held in held.filter_map(|name| self.by_name.get(name)).map(|number| self.role(*number)) {
             for number in held.closure.iter().filter(|number| seen.insert(**number)) {
                 let role = self.role(*number);
-                let own = role.rules.iter().map(|rule| (self.names.get(rule.name), rule.granted, rule.source));
+                let own =
+                    role.clauses.iter().map(|clause| (self.names.get(clause.name), clause.granted, clause.source));
                 let patterns = role.patterns.iter().map(|(pattern, source)| (pattern.as_str(), false, *source));
                 rules.extend(own.chain(patterns).map(|(permission, granted, source)| {
                     let source = self.source(source);

@@ -1,4 +1,17 @@
 //! Our own format: targets, roles and the policy's own tests. Everything wrong is found in one run, but what follows from a mistake.
+//!
+//! ```json
+//! { "version": 1,
+//!   "targets": { "page": { "actions": ["view", "edit"], "visibilities": ["public", "shared"] } },
+//!   "roles": {
+//!     "guest": { "grants": ["page:view@public"], "limits": { "uploads": 5 } },
+//!     "member": { "inherits": ["guest"], "grants": ["page:*@own", "page:view@shared"], "deny": ["page:edit@public"] } },
+//!   "tests": [{ "roles": ["member"], "allow": ["page:edit@own"], "deny": ["page:edit"], "limits": { "uploads": 5 } }] }
+//! ```
+//!
+//! A rule is `target:action@scope`; `*` stands for every target or action, and alone for everything. The scope is `own`, `any`, which
+//! need not be written, or a visibility: `@shared` asks for a place in the share list, `@private` is one's own, any other is open.
+//! Whatever is for people may stand in a `description`.
 
 use std::collections::{HashMap, HashSet};
 
@@ -158,7 +171,7 @@ pub fn limits(reader: &mut Reader, node: Option<&Node>, what: &str, lines: &Line
                 limits.push(Limit { name: name.clone(), most: most.clone(), line: lines.number(member.at) });
             }
             _ => {
-                reader.wrong(member.node.at, format!("`{}` in `limits` of {what} is not a number from 0", shown(name)))
+                reader.wrong(member.node.at, format!("`{}` in `limits` of {what} is not a number from 0", shown(name)));
             }
         }
     }

@@ -3,7 +3,7 @@
 use super::fault::Lines;
 use super::format::Draft;
 use super::reader::{Reader, Word};
-use super::rules::{Role, Rule, Rules, Source};
+use super::rules::{Clause, Role, Rules, Source};
 use super::vocabulary::Scope;
 
 /// Most permissions that all rules and tests of a policy may stand for together.
@@ -39,10 +39,10 @@ pub fn of(
         let is_named = meaning.scope != Scope::Any || meaning.rule.action.is_some();
         for deed in meaning.deeds {
             let name = rules.names.number(&rules.words, deed, meaning.scope);
-            role.rules.push(Rule { deed, scope: meaning.scope, granted, is_named, name, source });
+            role.clauses.push(Clause { deed, scope: meaning.scope, granted, is_named, name, source });
         }
     }
-    role.rules.sort_by_key(|rule| rule.deed);
+    role.clauses.sort_by_key(|clause| clause.deed);
     role
 }
 

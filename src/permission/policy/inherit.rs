@@ -12,13 +12,12 @@ pub fn closures(reader: &mut Reader, drafts: &[Draft<'_>], by_name: &HashMap<&st
     for draft in drafts {
         let mut known = Vec::with_capacity(draft.inherits.len());
         for word in &draft.inherits {
-            match by_name.get(word.text) {
-                Some(number) => known.push(*number),
-                None => {
-                    let name = shown(draft.name);
-                    let message = format!("`{name}` inherits the role `{}`, which there is not", shown(word.text));
-                    reader.wrong(word.at, suggest(message, word.text, by_name.keys().copied()));
-                }
+            if let Some(number) = by_name.get(word.text) {
+                known.push(*number);
+            } else {
+                let name = shown(draft.name);
+                let message = format!("`{name}` inherits the role `{}`, which there is not", shown(word.text));
+                reader.wrong(word.at, suggest(message, word.text, by_name.keys().copied()));
             }
         }
         parents.push(known);

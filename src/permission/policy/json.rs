@@ -48,7 +48,8 @@ fn not_json(text: &str, error: &serde_json::Error) -> Fault {
     let words = error.to_string();
     let words = words.split(" at line ").next().unwrap_or_default();
     let start = text.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum::<usize>();
-    Fault::new(start + error.column().saturating_sub(1), format!("this is not JSON: {words}"))
+    let at = text.floor_char_boundary(start + error.column().saturating_sub(1));
+    Fault::new(at, format!("this is not JSON: {words}"))
 }
 
 fn node(text: &str, raw: &RawValue, levels: usize) -> Result<Node, Fault> {

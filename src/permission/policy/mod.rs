@@ -114,7 +114,7 @@ fn text(path: &Path) -> Result<String, String> {
         return Err(format!("is larger than {} MiB", LARGEST / 1024 / 1024));
     }
     String::from_utf8(bytes).map_err(|error| {
-        let line = error.as_bytes()[..error.utf8_error().valid_up_to()].iter().filter(|b| **b == b'\n').count() + 1;
+        let line = error.as_bytes()[..error.utf8_error().valid_up_to()].split(|b| *b == b'\n').count();
         format!("is not UTF-8 in line {line}")
     })
 }

@@ -31,7 +31,7 @@ pub struct Test<'n> {
 pub fn read<'n>(
     reader: &mut Reader,
     node: Option<&'n Node>,
-    rules: &Rules,
+    policy: &Rules,
     lines: &Lines<'_>,
     room: &mut Option<usize>,
 ) -> Vec<Test<'n>> {
@@ -43,14 +43,14 @@ pub fn read<'n>(
         reader.remark(test, "description", &what);
         let roles = reader.needed(test, "roles", &what);
         let roles = reader.words(roles, &format!("`roles` of {what}"), MOST_LINES);
-        for role in roles.iter().filter(|role| !rules.by_name.contains_key(role.text)) {
+        for role in roles.iter().filter(|role| !policy.by_name.contains_key(role.text)) {
             let message = format!("{what} is about the role `{}`, which there is not", shown(role.text));
-            reader.wrong(role.at, suggest(message, role.text, rules.by_name.keys().map(String::as_str)));
+            reader.wrong(role.at, suggest(message, role.text, policy.by_name.keys().map(String::as_str)));
         }
         let mut expected = Vec::new();
         for (list, is_allowed) in [("allow", true), ("deny", false)] {
             for word in reader.words(test.get(list), &format!("`{list}` of {what}"), MOST_LINES) {
-                match rules.words.meaning(word.text) {
+                match policy.words.meaning(word.text) {
                     Ok(meaning) if fits(reader, &word, meaning.deeds.len(), room) => {
                         expected.push((word, meaning, is_allowed));
                     }

@@ -30,17 +30,17 @@ pub struct Role {
     pub name: String,
     /// Itself, and all roles it inherits, by way of others too; ascending.
     pub closure: Vec<u32>,
-    /// Its own rules, by deed.
-    pub rules: Vec<Rule>,
+    /// What its own rules stand for, by deed.
+    pub clauses: Vec<Clause>,
     /// What its own denials reach in the answers of others; and the rule they are in.
     pub patterns: Vec<(Pattern, u32)>,
     /// Its own limits.
     pub limits: Vec<Limit>,
 }
 
-/// What a role may do, or must not.
+/// What a role may do, or must not: one permission that a rule of the file stands for.
 #[derive(Debug, Clone, Copy)]
-pub struct Rule {
+pub struct Clause {
     pub deed: Deed,
     pub scope: Scope,
     pub granted: bool,
@@ -90,11 +90,11 @@ impl Names {
 }
 
 impl Role {
-    /// Its own rules about a deed.
-    pub fn about(&self, deed: Deed) -> &[Rule] {
-        let from = self.rules.partition_point(|rule| rule.deed < deed);
-        let to = from + self.rules[from..].partition_point(|rule| rule.deed == deed);
-        &self.rules[from..to]
+    /// What its own rules say about a deed.
+    pub fn about(&self, deed: Deed) -> &[Clause] {
+        let from = self.clauses.partition_point(|clause| clause.deed < deed);
+        let to = from + self.clauses[from..].partition_point(|clause| clause.deed == deed);
+        &self.clauses[from..to]
     }
 }
 

@@ -136,13 +136,10 @@ impl Vocabulary {
 
     fn targets_of(&self, rule: Rule<'_>) -> Result<Vec<&Target>, String> {
         let Some(name) = rule.target else { return Ok(self.targets.values().collect()) };
-        match self.targets.get(name) {
-            Some(target) => Ok(vec![target]),
-            None => {
-                let message = format!("there is no target `{}`", shown(name));
-                Err(suggest(message, name, self.targets.keys().map(String::as_str)))
-            }
-        }
+        self.targets.get(name).map(|target| vec![target]).ok_or_else(|| {
+            let message = format!("there is no target `{}`", shown(name));
+            suggest(message, name, self.targets.keys().map(String::as_str))
+        })
     }
 
     fn scope_of(&self, rule: Rule<'_>, targets: &[&Target]) -> Result<Scope, String> {

@@ -1,7 +1,7 @@
 //! `max_token_size`: what does not fit into a token, and where it is then.
 
 use axum::Router;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use time::Duration;
 
 use crate::domain::id::UserId;
@@ -25,12 +25,12 @@ permissions = ["far"]
 max_token_size = "1 KiB"
 "#;
 
-/// From now on permissions of so many names, limits and claims of so many bytes.
+/// From now on permissions of so many names, limits and claims of about so many bytes.
 fn says(stage: &Stage, names: usize, limits: usize, claims: usize) -> Value {
     let permissions: Vec<_> = (0..names).map(|nth| format!("page:action-{nth:03}")).collect();
     let answer = json!({
         "permissions": permissions,
-        "limits": if limits > 0 { json!({ "plan": "l".repeat(limits) }) } else { json!({}) },
+        "limits": (0..limits / 16).map(|nth| (format!("limit-{nth:05}"), json!(1))).collect::<Map<_, _>>(),
         "claims": if claims > 0 { json!({ "tenant": "c".repeat(claims) }) } else { json!({}) },
     });
     let text = answer.to_string();
@@ -65,8 +65,8 @@ async fn what_does_not_fit_is_left_out_part_by_part_and_the_answer_beside_has_al
     let (stage, login) = stage().await;
     let cases = [
         // names, bytes of limits and of claims; which of permissions, limits, claims stand in the token
-        (1, 10, 10, [true, true, true]),
-        (60, 10, 10, [false, true, true]),
+        (1, 16, 10, [true, true, true]),
+        (60, 16, 10, [false, true, true]),
         (60, 900, 10, [false, false, true]),
         (60, 900, 900, [false, false, false]),
         (0, 0, 900, [false, false, false]),

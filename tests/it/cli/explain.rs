@@ -347,3 +347,22 @@ async fn what_is_remembered_can_be_forgotten() {
     assert_eq!(stage.run("permission flush wikki").await.code, 3);
     assert_eq!(stage.run("permission flush wiki --user ben").await.code, 3);
 }
+
+#[tokio::test]
+async fn old_questions_and_observers_are_looked_at_by_name() {
+    let stage = stage().await;
+    for line in ["permission replay nobody", "permission shadow nobody"] {
+        let left = stage.run(line).await;
+        assert_eq!(left.code, 3, "{left:?}");
+        assert!(left.aside.contains("there are: directory, second, billing"), "{}", left.aside);
+    }
+    assert_eq!(stage.run("permission replay directory --last 0").await.code, 2);
+    assert_eq!(stage.run("permission replay directory --last 201").await.code, 2);
+
+    let told = stage.run("permission replay directory --json").await.json();
+    assert_eq!((&told["asked"], &told["differences"]), (&0.into(), &json!([])));
+    let told = stage.run("permission shadow second --json").await.json();
+    assert_eq!((&told["observes"], &told["counts"]["asked"]), (&false.into(), &0.into()));
+    let left = stage.run("permission shadow second --forget").await;
+    assert!(left.code == 0 && left.aside.contains("does not only observe"), "{left:?}");
+}

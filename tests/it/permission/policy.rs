@@ -12,8 +12,8 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use super::{ada, opened, service as wiki};
-use crate::domain::access::{ANYONE, Access, Item, Said, Wish, by_name};
-use crate::domain::permission::{Decision, Permissions};
+use crate::domain::access::{ANYONE, Access, Item, Said, Wish};
+use crate::domain::permission::{Decision, Pattern, Permissions};
 use crate::domain::user::User;
 use crate::it::stage::clock::ManualClock;
 use crate::permission::{Ask, PermissionProvider, Rule};
@@ -173,7 +173,7 @@ fn a_denial_wins_over_every_grant_and_over_narrower_ones() {
         ]
     );
     let denied = policy.decision(&with(&["staff", "intern"])).denied;
-    assert_eq!(denied.iter().map(|pattern| pattern.as_str()).collect::<Vec<_>>(), ["page:edit.*"]);
+    assert_eq!(denied.iter().map(Pattern::as_str).collect::<Vec<_>>(), ["page:edit.*"]);
 }
 
 #[test]
@@ -182,7 +182,7 @@ fn whoever_is_locked_has_nothing_whoever_grants_it() {
     let decision = policy.decision(&with(&["staff", "locked"]));
 
     assert!(decision.permissions.values().all(|granted| !granted), "{decision:?}");
-    assert_eq!(decision.denied.iter().map(|pattern| pattern.as_str()).collect::<Vec<_>>(), ["*"]);
+    assert_eq!(decision.denied.iter().map(Pattern::as_str).collect::<Vec<_>>(), ["*"]);
     for action in ["view", "print"] {
         let access = policy.access(&with(&["staff", "locked"]), &wish(action, "somebody", Some("public"), &[]));
         assert_eq!(access.said, Said::Denied);
@@ -283,7 +283,10 @@ mod agreement {
     use proptest::prelude::*;
     use proptest::sample::{select, subsequence};
 
-    use super::*;
+    use serde_json::json;
+
+    use super::{Played, with};
+    use crate::domain::access::{ANYONE, Item, Said, Wish, by_name};
 
     const RULES: &[&str] = &[
         "*",
@@ -308,8 +311,8 @@ mod agreement {
     ];
 
     fn policies() -> impl Strategy<Value = String> {
-        let rules = || subsequence(RULES.to_vec(), 0..4);
-        let role = (rules(), subsequence(RULES.to_vec(), 0..2), any::<bool>());
+        let some = || subsequence(RULES.to_vec(), 0..4);
+        let role = (some(), subsequence(RULES.to_vec(), 0..2), any::<bool>());
         proptest::collection::vec(role, 3).prop_map(|roles| {
             let roles: serde_json::Map<_, _> = roles
                 .into_iter()

@@ -12,13 +12,13 @@ use crate::permission::{Ask, Rule, Who};
 const SECTION: &str = r#"kind = "static"
 deny = { locked = ["*"] }
 services = { wiki = ["wiki:sync"] }
-[providers.a.roles]
+[permissions.a.roles]
 member = ["wiki:read", "wiki:list"]
 staff = [
   "wiki:*",
   "wiki:delete",
 ]
-[providers.a.users]
+[permissions.a.users]
 "ADA@example.com" = ["wiki:own"]
 "#;
 

@@ -104,7 +104,7 @@ fn what_differs_is_named() {
     let said = |decision: Decision| Said::of(&decision);
     let limit = |value: i64| Decision { limits: json!({ "n": value }).as_object().unwrap().clone(), ..allow(&["a"]) };
     let denying = |name: &str| Decision { permissions: [(name.to_owned(), false)].into(), ..Decision::default() };
-    let pattern = Decision { denied: vec![Pattern::new("a*").unwrap()], ..allow(&["a", "b"]) };
+    let pattern = Decision { denied: vec![Pattern::new("a:*").unwrap()], ..allow(&["a:x", "b"]) };
     let abstains = Decision { verdict: Verdict::Abstain, ..Decision::default() };
     for (was, would, wanted) in [
         (said(allow(&["a"])), said(allow(&["a"])), vec![]),
@@ -116,7 +116,7 @@ fn what_differs_is_named() {
         (said(allow(&[])), said(abstains.clone()), vec!["(token) allow abstain"]),
         (Said::deny(), Said::alone(allow(&["a"]), Merge::Union), vec!["(token) deny allow"]),
         (said(allow(&[])), Said::alone(abstains, Merge::First), vec![]),
-        (said(allow(&["b"])), Said::alone(pattern, Merge::Union), vec!["a nothing denied"]),
+        (said(allow(&["b"])), Said::alone(pattern, Merge::Union), vec!["a:x nothing denied"]),
         (said(limit(1)), said(limit(2)), vec!["limits[n] 1 2"]),
         (said(limit(1)), said(allow(&["a"])), vec!["limits[n] 1 nothing"]),
     ] {

@@ -152,6 +152,10 @@ fn a_rule_has_bounds() {
     let sums = |many: usize| format!("size({}email) > 0", "email + ".repeat(many));
     assert!(Rule::parse(&sums(16), About::Identity).is_ok());
     assert!(mistake(&sums(17)).message.contains("`+`"));
+}
+
+#[test]
+fn what_a_rule_names_and_loops_over_has_bounds() {
     let members = |many: usize| format!("claims{} == 1", ".a".repeat(many));
     assert!(Rule::parse(&members(40), About::Identity).is_ok());
     assert!(mistake(&members(60)).message.contains("deep"));

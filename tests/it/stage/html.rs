@@ -22,7 +22,7 @@ pub enum Way {
 /// What the element with this id leads to: its link, or the form it stands in.
 pub fn way(page: &str, id: &str) -> Option<Way> {
     let mut form: Option<Form> = None;
-    let mut found = None;
+    let (mut found, mut is_first) = (None, false);
     for tag in tags(page) {
         let is_it = tag.get("id") == Some(id);
         match tag.name.as_str() {
@@ -38,6 +38,7 @@ pub fn way(page: &str, id: &str) -> Option<Way> {
             }
             "a" if is_it => found = found.or_else(|| tag.get("href").map(|href| Way::Link(href.to_owned()))),
             "input" | "button" | "select" | "textarea" => {
+                is_first = tag.name == "select";
                 let Some(form) = &mut form else { continue };
                 form.ids.extend(tag.get("id").map(str::to_owned));
                 let pressed = tag.name != "button" || is_it;
@@ -51,6 +52,16 @@ pub fn way(page: &str, id: &str) -> Option<Way> {
                         form.fields.push(field);
                     }
                 }
+            }
+            // What is chosen is the option that says so, or the first one.
+            "option" => {
+                let (Some(form), Some(value)) = (&mut form, tag.get("value")) else { continue };
+                let Some((_, _, chosen)) = form.fields.last_mut().filter(|_| is_first || tag.get("selected").is_some())
+                else {
+                    continue;
+                };
+                value.clone_into(chosen);
+                is_first = false;
             }
             _ => {}
         }

@@ -120,10 +120,10 @@ impl Model {
     fn permissions(&self, roles: &[(usize, &RoleRules)]) -> Permissions {
         let mut permissions = Permissions::new();
         for (kind, number) in &self.items {
-            let Some(rules) = &self.item_rules[*number] else { continue };
+            let Some(item) = &self.item_rules[*number] else { continue };
             let mut names = Names::default();
-            for (_, role) in roles.iter().filter(|(role, _)| !rules.barred_roles.contains(role)) {
-                names.add(self.of_role(role, *number, rules));
+            for (_, role) in roles.iter().filter(|(role, _)| !item.barred_roles.contains(role)) {
+                names.add(self.of_role(role, *number, item));
             }
             for (action, bit) in &self.actions {
                 names.tell(kind, action, *bit, &mut permissions);
@@ -156,25 +156,27 @@ impl Model {
 
     /// Which lines speak about somebody with these roles.
     pub fn rules<'r>(&self, names: impl Iterator<Item = &'r str> + Clone) -> Vec<Rule> {
-        let rule = |role: &str, permission: String, granted, line: Option<usize>| Rule {
+        let rule = |held: &str, permission: String, granted, line: Option<usize>| Rule {
             permission,
             granted,
-            name: format!("role {role}"),
-            role: Some(role.to_owned()),
+            name: format!("role {held}"),
+            role: Some(held.to_owned()),
             at: Some(line.map_or_else(|| self.file.clone(), |line| format!("{}:{line}", self.file))),
         };
-        let roles = match self.held(names) {
-            Held::Locked(_) => return vec![rule(LOCKED, "*".into(), false, None)],
-            Held::Roles(roles) => roles,
-        };
-        let mut rules = Vec::new();
-        for held in &roles {
-            for (name, granted) in self.permissions(std::slice::from_ref(held)) {
-                let line = self.line_of(held.1, &name);
-                rules.push(rule(&held.1.name, name, granted, line));
-            }
+        match self.held(names) {
+            Held::Locked(_) => vec![rule(LOCKED, "*".into(), false, None)],
+            Held::Roles(roles) => roles
+                .iter()
+                .flat_map(|held| {
+                    let permissions = self.permissions(std::slice::from_ref(held)).into_iter();
+                    permissions.map(move |(name, granted)| (held.1, name, granted))
+                })
+                .map(|(held, name, granted)| {
+                    let line = self.line_of(held, &name);
+                    rule(&held.name, name, granted, line)
+                })
+                .collect(),
         }
-        rules
     }
 
     fn line_of(&self, role: &RoleRules, permission: &str) -> Option<usize> {
@@ -235,11 +237,10 @@ impl Limit {
     /// Strictly; a whole limit cuts what stands behind the point, and what is no number is refused.
     fn is_kept(&self, value: f64) -> bool {
         let bound = self.bound.as_f64().unwrap_or(f64::NAN);
-        let (value, bound) = match self.is_whole {
-            true if !value.is_finite() => return false,
-            true => (value.trunc(), bound.trunc()),
-            false => (value, bound),
-        };
+        if self.is_whole && !value.is_finite() {
+            return false;
+        }
+        let (value, bound) = if self.is_whole { (value.trunc(), bound.trunc()) } else { (value, bound) };
         if self.is_most { value < bound } else { value > bound }
     }
 

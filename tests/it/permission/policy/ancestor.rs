@@ -101,7 +101,9 @@ fn the_default_limits_are_kept_as_the_ancestor_keeps_them() {
 
 /// The documented rules, word by word, over the policy's JSON.
 mod documented {
-    use super::*;
+    use serde_json::Value;
+
+    use crate::domain::access::{ANYONE, Wish};
 
     fn has(list: &Value, word: &str) -> bool {
         list.as_array().is_some_and(|list| list.iter().any(|have| have == word))
@@ -358,4 +360,40 @@ fn several_roles_have_the_widest_limits_and_whoever_is_locked_those_of_that_role
     let limits = |roles: &[&str]| Value::Object(custom.decision(&with(roles)).limits);
     assert_eq!(limits(&["authenticated", "guest"]), json!({ "age": 5, "weight": 2.5 }));
     assert_eq!(limits(&["authenticated", "staff"]), json!({}), "staff has no limit");
+}
+
+#[test]
+fn a_model_that_does_not_fit_together_is_refused_with_its_place() {
+    let refused = |from: &str, to: &str| {
+        assert!(DEFAULT.contains(from), "{from}");
+        let folder = super::folder(&DEFAULT.replacen(from, to, 1));
+        crate::it::permission::mistakes(&super::section(folder.path(), "authnzerver"))
+    };
+    for (from, to, expected) in [
+        ("\"roles\"", "\"rolls\"", "1:1: the model has no `roles`"),
+        ("\"superuser\", \"staff\"", "\"superuser\", 7", "2:26: `roles` holds something that is not a string"),
+        ("\"operator\": \"lt\"", "\"operator\": \"le\"", "`operator` of `limits.max` is neither `lt` nor `gt`"),
+        ("\"type\": \"int\"", "\"type\": \"text\"", "`type` of `limits.max` is neither `int` nor `float`"),
+        ("\"item_policy\": {\n", "\"item_policy\": {\n\"planet\": {},", "`planet` is not in `items`"),
+        ("\"role_policy\": {\n", "\"role_policy\": {\n\"guest\": {},", "`guest` is not in `roles`"),
+        ("\"invalid_roles\"", "\"invalid_rolls\"", "`item_policy.object` has no `invalid_roles`"),
+        ("\"can_own_items\"", "\"may_own_items\"", "`role_policy.superuser` has no `can_own_items`"),
+        (
+            "\"type\": \"max\", \"limit\": 5000000",
+            "\"type\": \"most\", \"limit\": 5000000",
+            "`type` of `limits.max_requests` of `role_policy.superuser` is not in `limits` of the model",
+        ),
+        (
+            "\"limit\": 5000000",
+            "\"limit\": \"5000000\"",
+            "`limit` of `limits.max_requests` of `role_policy.superuser` is not a number",
+        ),
+    ] {
+        let found = refused(from, to);
+        assert!(found.iter().any(|found| found.contains(expected)), "{to}: {found:?}");
+        assert!(found.iter().all(|found| found.starts_with("CS-C131 ")), "{to}: {found:?}");
+    }
+    let found = refused("\"valid_visibilities\": [\"public\"", "\"valid_visibilities\": [\"pubic\"");
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].ends_with("`pubic` is not in `visibilities`; did you mean `public`?"), "{found:?}");
 }

@@ -41,107 +41,106 @@ fn what_is_not_json_is_refused_where_it_stops_to_be() {
     assert!(at("{\"version\": NaN}").contains("wiki.json:1:13: this is not JSON"), "{}", at("{\"version\": NaN}"));
 }
 
+/// What is written in the policy of the manual, what stands there instead, and what is said of it.
+const MISTAKES: &[(&str, &str, &str)] = &[
+    ("\"version\": 1", "\"version\": 2", "2:14: `version` is not 1"),
+    ("\"version\": 1,", "", "1:1: the policy has no `version`"),
+    (
+        "\"version\"",
+        "\"verzion\": 1, \"version\"",
+        "2:3: unknown member `verzion` in a policy; did you mean `version`?",
+    ),
+    ("\"version\": 1", "\"version\": 1, \"version\": 1", "2:17: `version` stands twice in one object"),
+    ("\"version\": 1", "\"version\": 1, \"description\": 7", "2:32: `description` of the policy is not a string"),
+    ("\"page\": {", "\"Page\": { \"actions\": [] }, \"page\": {", "3:16: the target `Page` is not a name"),
+    (
+        "\"shared\", \"private\"",
+        "\"shared\", \"private\", \"own\"",
+        "`own` has a meaning of its own and is no visibility",
+    ),
+    (
+        "\"shared\", \"private\"",
+        "\"shared\", \"private\", \"shared\"",
+        "`shared` stands twice in `visibilities` of the target `page`",
+    ),
+    ("\"delete\"]", "\"delete\", \"print.all\"]", "`print.all` in `actions` of the target `page` is not a name"),
+    ("\"delete\"]", "\"delete\", 7]", "`actions` of the target `page` holds something that is not a string"),
+    ("\"guest\": {", "\"\": {}, \"guest\": {", "5:5: the role `` is not a role's name"),
+    (
+        "\"inherits\": [\"guest\"]",
+        "\"inherits\": [\"gest\"]",
+        "6:30: `member` inherits the role `gest`, which there is not; did you mean `guest`?",
+    ),
+    ("\"inherits\": [\"guest\"]", "\"inherits\": \"guest\"", "6:29: `inherits` of the role `member` is not a list"),
+    (
+        "\"inherits\": [\"guest\"]",
+        "\"inherit\": [\"guest\"]",
+        "6:17: unknown member `inherit` in the role `member`; did you mean `inherits`?",
+    ),
+    (
+        "\"inherits\": [\"guest\"]",
+        "\"inherits\": [\"staff\"]",
+        "6:5: these roles inherit each other in a circle: `member` → `staff` → `member`",
+    ),
+    (
+        "\"inherits\": [\"guest\"]",
+        "\"inherits\": [\"member\"]",
+        "6:5: these roles inherit each other in a circle: `member` → `member`",
+    ),
+    ("page:view@public", "pge:view@public", "5:27: `pge:view@public`: there is no target `pge`; did you mean `page`?"),
+    (
+        "page:view@public",
+        "page:veiw@public",
+        "5:27: `page:veiw@public`: the target `page` has no action `veiw`; did you mean `view`?",
+    ),
+    (
+        "page:view@public",
+        "page:view@pubic",
+        "5:27: `page:view@pubic`: the target `page` has no visibility `pubic`; did you mean `public`?",
+    ),
+    ("page:view@public", "*:print", "5:27: `*:print`: the targets have no action `print`"),
+    (
+        "page:view@public",
+        "page:view:public",
+        "5:27: `page:view:public` is not a rule; expected something like `page:edit@own`",
+    ),
+    ("page:view@public", "page", "5:27: `page` is not a rule"),
+    ("page:view@public", "**", "5:27: `**` is not a rule"),
+    ("page:delete@own", "page:burn", "9:26: `page:burn`: the target `page` has no action `burn`"),
+    (
+        "\"requests_per_minute\": 60 ",
+        "\"requests_per_minute\": -1 ",
+        "5:83: `requests_per_minute` in `limits` of the role `guest` is not a number from 0",
+    ),
+    ("\"requests_per_minute\": 60 ", "\"requests_per_minute\": \"60\" ", "is not a number from 0"),
+    (
+        "\"requests_per_minute\": 60 ",
+        "\"Requests\": 60 ",
+        "5:60: `Requests` in `limits` of the role `guest` is not a limit's name",
+    ),
+    (
+        "\"roles\": [\"member\"]",
+        "\"roles\": [\"membr\"]",
+        "11:26: test 1 is about the role `membr`, which there is not; did you mean `member`?",
+    ),
+    ("\"roles\": [\"member\"], \"allow\"", "\"allow\"", "11:14: test 1 has no `roles`"),
+    (
+        "\"allow\": [\"page:edit@own\"], \"deny\": [\"page:edit@any\"]",
+        "\"description\": \"nothing\"",
+        "11:14: test 1 expects nothing",
+    ),
+    (
+        "page:edit@any\"] }",
+        "page:edt@any\"] }",
+        "11:74: `page:edt@any`: the target `page` has no action `edt`; did you mean `edit`?",
+    ),
+    ("\"tests\": [", "\"tests\": [ true, ", "11:14: test 1 is not an object"),
+];
+
 #[test]
 fn each_mistake_has_a_place_and_a_sentence() {
     let mut wrong = Vec::new();
-    for (from, to, expected) in [
-        ("\"version\": 1", "\"version\": 2", "2:14: `version` is not 1"),
-        ("\"version\": 1,", "", "1:1: the policy has no `version`"),
-        (
-            "\"version\"",
-            "\"verzion\": 1, \"version\"",
-            "2:3: unknown member `verzion` in a policy; did you mean `version`?",
-        ),
-        ("\"version\": 1", "\"version\": 1, \"version\": 1", "2:17: `version` stands twice in one object"),
-        ("\"version\": 1", "\"version\": 1, \"description\": 7", "2:32: `description` of the policy is not a string"),
-        ("\"page\": {", "\"Page\": { \"actions\": [] }, \"page\": {", "3:16: the target `Page` is not a name"),
-        (
-            "\"shared\", \"private\"",
-            "\"shared\", \"private\", \"own\"",
-            "`own` has a meaning of its own and is no visibility",
-        ),
-        (
-            "\"shared\", \"private\"",
-            "\"shared\", \"private\", \"shared\"",
-            "`shared` stands twice in `visibilities` of the target `page`",
-        ),
-        ("\"delete\"]", "\"delete\", \"print.all\"]", "`print.all` in `actions` of the target `page` is not a name"),
-        ("\"delete\"]", "\"delete\", 7]", "`actions` of the target `page` holds something that is not a string"),
-        ("\"guest\": {", "\"\": {}, \"guest\": {", "5:5: the role `` is not a role's name"),
-        (
-            "\"inherits\": [\"guest\"]",
-            "\"inherits\": [\"gest\"]",
-            "6:30: `member` inherits the role `gest`, which there is not; did you mean `guest`?",
-        ),
-        ("\"inherits\": [\"guest\"]", "\"inherits\": \"guest\"", "6:29: `inherits` of the role `member` is not a list"),
-        (
-            "\"inherits\": [\"guest\"]",
-            "\"inherit\": [\"guest\"]",
-            "6:17: unknown member `inherit` in the role `member`; did you mean `inherits`?",
-        ),
-        (
-            "\"inherits\": [\"guest\"]",
-            "\"inherits\": [\"staff\"]",
-            "6:5: these roles inherit each other in a circle: `member` → `staff` → `member`",
-        ),
-        (
-            "\"inherits\": [\"guest\"]",
-            "\"inherits\": [\"member\"]",
-            "6:5: these roles inherit each other in a circle: `member` → `member`",
-        ),
-        (
-            "page:view@public",
-            "pge:view@public",
-            "5:27: `pge:view@public`: there is no target `pge`; did you mean `page`?",
-        ),
-        (
-            "page:view@public",
-            "page:veiw@public",
-            "5:27: `page:veiw@public`: the target `page` has no action `veiw`; did you mean `view`?",
-        ),
-        (
-            "page:view@public",
-            "page:view@pubic",
-            "5:27: `page:view@pubic`: the target `page` has no visibility `pubic`; did you mean `public`?",
-        ),
-        ("page:view@public", "*:print", "5:27: `*:print`: the targets have no action `print`"),
-        (
-            "page:view@public",
-            "page:view:public",
-            "5:27: `page:view:public` is not a rule; expected something like `page:edit@own`",
-        ),
-        ("page:view@public", "page", "5:27: `page` is not a rule"),
-        ("page:view@public", "**", "5:27: `**` is not a rule"),
-        ("page:delete@own", "page:burn", "9:26: `page:burn`: the target `page` has no action `burn`"),
-        (
-            "\"requests_per_minute\": 60 ",
-            "\"requests_per_minute\": -1 ",
-            "5:83: `requests_per_minute` in `limits` of the role `guest` is not a number from 0",
-        ),
-        ("\"requests_per_minute\": 60 ", "\"requests_per_minute\": \"60\" ", "is not a number from 0"),
-        (
-            "\"requests_per_minute\": 60 ",
-            "\"Requests\": 60 ",
-            "5:60: `Requests` in `limits` of the role `guest` is not a limit's name",
-        ),
-        (
-            "\"roles\": [\"member\"]",
-            "\"roles\": [\"membr\"]",
-            "11:26: test 1 is about the role `membr`, which there is not; did you mean `member`?",
-        ),
-        ("\"roles\": [\"member\"], \"allow\"", "\"allow\"", "11:14: test 1 has no `roles`"),
-        (
-            "\"allow\": [\"page:edit@own\"], \"deny\": [\"page:edit@any\"]",
-            "\"description\": \"nothing\"",
-            "11:14: test 1 expects nothing",
-        ),
-        (
-            "page:edit@any\"] }",
-            "page:edt@any\"] }",
-            "11:74: `page:edt@any`: the target `page` has no action `edt`; did you mean `edit`?",
-        ),
-        ("\"tests\": [", "\"tests\": [ true, ", "11:14: test 1 is not an object"),
-    ] {
+    for (from, to, expected) in MISTAKES {
         let found = with(from, to);
         if !found.starts_with("CS-C131 wiki.json:") || !found.contains(expected) {
             wrong.push(format!("{to}: {found}"));
@@ -224,7 +223,7 @@ fn nothing_is_nested_deeper_than_sixteen_levels() {
 }
 
 /// A policy with this many targets, actions of each, and roles with these grants.
-fn large(targets: usize, actions: usize, roles: Value) -> String {
+fn large(targets: usize, actions: usize, roles: &Value) -> String {
     let actions: Vec<String> = (0..actions).map(|number| format!("a{number}")).collect();
     let targets: serde_json::Map<_, _> =
         (0..targets).map(|number| (format!("t{number}"), json!({ "actions": actions }))).collect();
@@ -236,28 +235,29 @@ fn everything_has_a_bound() {
     let roles = |count: usize| -> Value {
         (0..count).map(|number| (format!("r{number}"), json!({}))).collect::<serde_json::Map<_, _>>().into()
     };
-    assert_eq!(ours(&large(1000, 1, json!({}))), [""; 0]);
-    assert!(ours(&large(1001, 1, json!({})))[0].contains("`targets` has 1001 members, expected at most 1000"));
-    assert_eq!(ours(&large(1, 100, json!({}))), [""; 0]);
+    assert_eq!(ours(&large(1000, 1, &json!({}))), [""; 0]);
+    assert!(ours(&large(1001, 1, &json!({})))[0].contains("`targets` has 1001 members, expected at most 1000"));
+    assert_eq!(ours(&large(1, 100, &json!({}))), [""; 0]);
     assert!(
-        ours(&large(1, 101, json!({})))[0].contains("`actions` of the target `t0` has 101 items, expected at most 100")
+        ours(&large(1, 101, &json!({})))[0]
+            .contains("`actions` of the target `t0` has 101 items, expected at most 100")
     );
-    assert_eq!(ours(&large(1, 1, roles(2000))), [""; 0]);
-    assert!(ours(&large(1, 1, roles(2001)))[0].contains("`roles` has 2001 members, expected at most 2000"));
+    assert_eq!(ours(&large(1, 1, &roles(2000))), [""; 0]);
+    assert!(ours(&large(1, 1, &roles(2001)))[0].contains("`roles` has 2001 members, expected at most 2000"));
     let everything = |count: usize| json!({ "r": { "grants": vec!["*"; count] } });
-    assert_eq!(ours(&large(100, 100, everything(20))), [""; 0]);
-    let found = ours(&large(100, 100, everything(21)));
+    assert_eq!(ours(&large(100, 100, &everything(20))), [""; 0]);
+    let found = ours(&large(100, 100, &everything(21)));
     assert_eq!(found.len(), 1, "{found:?}");
     assert!(found[0].contains("its rules stand for more than 200000 permissions"), "{found:?}");
     let grants = |count: usize| json!({ "r": { "grants": vec!["t0:a0"; count] } });
-    assert_eq!(ours(&large(1, 1, grants(10_000))), [""; 0]);
-    assert!(ours(&large(1, 1, grants(10_001)))[0].contains("`grants` of the role `r` has 10001 items"));
+    assert_eq!(ours(&large(1, 1, &grants(10_000))), [""; 0]);
+    assert!(ours(&large(1, 1, &grants(10_001)))[0].contains("`grants` of the role `r` has 10001 items"));
     let limits = |count: usize| {
         let limits: serde_json::Map<_, _> = (0..count).map(|number| (format!("l{number}"), json!(1))).collect();
         json!({ "r": { "limits": limits } })
     };
-    assert_eq!(ours(&large(1, 1, limits(64))), [""; 0]);
-    assert!(ours(&large(1, 1, limits(65)))[0].contains("`limits` of the role `r` has 65 members"));
+    assert_eq!(ours(&large(1, 1, &limits(64))), [""; 0]);
+    assert!(ours(&large(1, 1, &limits(65)))[0].contains("`limits` of the role `r` has 65 members"));
 }
 
 #[test]
@@ -267,7 +267,38 @@ fn a_role_of_a_long_line_has_everything_that_the_line_has() {
     for number in 1..2000 {
         roles.insert(format!("r{number}"), json!({ "inherits": [format!("r{}", number - 1)] }));
     }
-    let policy = super::Played::ours(&large(1, 1, Value::Object(roles)));
+    let policy = super::Played::ours(&large(1, 1, &Value::Object(roles)));
 
     assert_eq!(policy.names(&["r1999"]), ["t0:a0"]);
+}
+
+#[test]
+fn a_file_that_lost_a_character_is_taken_or_refused_with_a_place() {
+    for (policy, format, step) in [(WIKI, "countersign", 2), (include_str!("ancestor.json"), "authnzerver", 11)] {
+        let folder = folder(policy);
+        let section = section(folder.path(), format);
+        let file = folder.path().join("wiki.json");
+        for at in (0..policy.len()).step_by(step) {
+            std::fs::write(&file, [&policy[..at], &policy[at + 1..]].concat()).unwrap();
+            for found in mistakes(&section) {
+                let (_, place) = found.split_once("wiki.json:").unwrap_or_else(|| panic!("{at}: {found}"));
+                let numbers: Vec<_> = place.splitn(3, ':').take(2).map(str::parse::<usize>).collect();
+                assert!(numbers.iter().all(|number| number.as_ref().is_ok_and(|number| *number > 0)), "{at}: {found}");
+            }
+        }
+    }
+}
+
+#[test]
+fn columns_are_characters() {
+    let found = ours("{ \"äöü\": 1, \"version\": 1, \"targets\": {}, \"roles\": { \"ä\": { \"grant\": [] } } }");
+
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(found[0].starts_with("CS-C131 wiki.json:1:3: unknown member `äöü`"), "{found:?}");
+    assert!(found[1].starts_with("CS-C131 wiki.json:1:60: unknown member `grant` in the role `ä`"), "{found:?}");
+    assert!(
+        ours("{ \"ä\": ö }")[0].starts_with("CS-C131 wiki.json:1:8: this is not JSON"),
+        "{:?}",
+        ours("{ \"ä\": ö }")
+    );
 }

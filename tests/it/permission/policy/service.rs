@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::{Played, WIKI, folder};
 use crate::it::stage::request::claims_of;
+use crate::it::stage::script::SHOP_SECRET;
 use crate::it::stage::{Stage, set_roles};
 
 fn keys(folder: &std::path::Path) -> String {
@@ -82,4 +83,56 @@ fn what_the_file_says_belongs_to_the_configuration() {
 #[test]
 fn it_answers_from_memory() {
     assert!(Played::ours(WIKI).provider.is_instant());
+}
+
+#[tokio::test]
+async fn a_service_hears_about_one_item_and_one_value_and_by_which_rule() {
+    let folder = folder(WIKI);
+    let stage = Stage::with(&keys(folder.path()).replace("services.wiki", "services.shop")).await;
+    stage.browser().login_token().await;
+    let ada = stage.user("ada@example.org").await.id.to_string();
+    let ask = async |path: &str, body| stage.post(path).basic("shop", SHOP_SECRET).json(&body).await.json();
+    let check = |action: &str, owner: &str, visibility: &str, list: &[&str]| {
+        json!({ "action": action,
+                "item": { "type": "page", "owner": owner, "visibility": visibility, "shared_with": list } })
+    };
+    let checks = [
+        check("edit", &ada, "private", &[]),
+        check("edit", "usr_bob", "shared", &[&ada]),
+        check("view", "usr_bob", "shared", &[&ada]),
+        check("view", "usr_bob", "private", &[&ada]),
+    ];
+
+    let said = ask("/auth/access", json!({ "user": ada, "checks": checks })).await;
+    let may: Vec<_> = said["checks"].as_array().unwrap().iter().map(|check| &check["allowed"]).collect();
+    assert_eq!(may, [true, false, true, false]);
+    assert!(said["checks"][2]["by"].as_str().unwrap().starts_with("`page:view@shared` of the role `member` ("));
+    let within = async |value: u32| {
+        ask("/auth/limit", json!({ "user": ada, "limit": "requests_per_minute", "value": value })).await["allowed"]
+            .clone()
+    };
+    assert_eq!((within(600).await, within(601).await), (json!(true), json!(false)));
+}
+
+#[tokio::test]
+async fn a_model_of_authnzerver_answers_like_the_ancestor() {
+    let folder = folder(include_str!("ancestor.json"));
+    let format = "\nformat = \"authnzerver\"\n[services.wiki]";
+    let keys = keys(folder.path()).replace("\n[services.wiki]", format) + "\n[roles.authenticated]";
+    let stage = Stage::with(&keys).await;
+    let login = stage.browser().login_token().await;
+    let ada = stage.user("ada@example.org").await.id;
+    set_roles(stage.app.store(), ada, &["authenticated"]).await;
+
+    let reply = stage.get("/auth/authorize?service=wiki").bearer(&login).await.json();
+    let may = async |owner: &str, visibility: &str| {
+        let item = json!({ "type": "dataset", "owner": owner, "visibility": visibility });
+        let body = json!({ "service": "wiki", "action": "edit", "item": item });
+        stage.post("/auth/access").bearer(&login).json(&body).await.json()["allowed"].clone()
+    };
+
+    assert_eq!(reply["permissions"]["dataset:edit.own"], true);
+    assert_eq!(reply["permissions"]["collection:view.own"], false);
+    assert_eq!(may(&ada.to_string(), "private").await, true);
+    assert_eq!(may("usr_of_nobody_who_is_here", "public").await, false);
 }
