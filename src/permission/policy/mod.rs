@@ -22,7 +22,7 @@ use serde::Deserialize;
 use time::Duration;
 
 use super::common::{config_hash, section};
-use super::{Ask, PermissionError, PermissionProvider, ProviderPolicy, Rule, Who};
+use super::{Ask, PermissionError, PermissionProvider, ProviderPolicy, Rule};
 use crate::config::{Mistake, Section};
 use crate::domain::access::{Access, Wish};
 use crate::domain::permission::Decision;
@@ -160,14 +160,6 @@ fn held<'a>(ask: &Ask<'a>) -> impl Iterator<Item = &'a str> + Clone {
     ask.who.roles().iter().map(String::as_str)
 }
 
-/// The subject of their tokens, by which services name owners.
-fn subject(ask: &Ask<'_>) -> String {
-    match ask.who {
-        Who::Person(user) => user.id.to_string(),
-        Who::Machine(id) => id.to_owned(),
-    }
-}
-
 #[async_trait]
 impl PermissionProvider for Policy {
     async fn permissions(&self, ask: &Ask<'_>) -> Result<Decision, PermissionError> {
@@ -187,8 +179,8 @@ impl PermissionProvider for Policy {
 
     fn access(&self, ask: &Ask<'_>, wish: &Wish) -> Option<Access> {
         Some(match &self.speaks {
-            Speaks::Ours(rules) => rules.access(held(ask), &subject(ask), wish),
-            Speaks::Ancestors(model) => model.access(held(ask), &subject(ask), wish),
+            Speaks::Ours(rules) => rules.access(held(ask), &ask.who.subject(), wish),
+            Speaks::Ancestors(model) => model.access(held(ask), &ask.who.subject(), wish),
         })
     }
 
