@@ -74,6 +74,12 @@ impl Accounts {
         Ok(said.and_then(|said| self.opened(&said)))
     }
 
+    /// What each of their providers said last of a user, with the provider's id; only what was kept.
+    pub async fn all_said(&self, user: UserId) -> Result<Vec<(String, Kept)>, StoreError> {
+        let said = roles::said_of(self.store.read(), &[user]).await?;
+        Ok(said.iter().filter_map(|said| Some((said.subject.provider.clone(), self.opened(said)?))).collect())
+    }
+
     fn opened(&self, said: &Said) -> Option<Kept> {
         let plain = self.sealer.open(SEALED_FOR, &row_of(&said.subject), &said.sealed)?;
         serde_json::from_slice(&plain).ok()

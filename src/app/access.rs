@@ -13,8 +13,9 @@ use crate::domain::email::Email;
 use crate::domain::id::UserId;
 use crate::domain::service::Service;
 use crate::domain::user::User;
+use crate::extension::decide::{Stopped, Why};
 use crate::keys::sha256_hex;
-use crate::permission::chain::{ChainError, Within};
+use crate::permission::chain::{ChainError, Granted, Within};
 use crate::store::StoreError;
 use crate::store::quotas::{self, Quota};
 
@@ -41,6 +42,9 @@ pub enum AskError {
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// An extension that is asked about tokens has none.
+    #[error(transparent)]
+    Stopped(Stopped),
 }
 
 /// What is counted.
@@ -154,10 +158,17 @@ impl App {
     }
 
     /// Who is asked about, if they would get a token for the service as far as permission providers do not decide it.
-    async fn entering<'a>(&self, about: &About<'a>) -> Result<Option<Claimant<'a>>, StoreError> {
+    async fn entering<'a>(&self, about: &About<'a>) -> Result<Option<Claimant<'a>>, AskError> {
         let Some(claimant) = about.claimant.filter(|_| about.service.enabled) else { return Ok(None) };
         let facts = self.facts_for(about.service, &claimant).await?;
-        Ok(self.turned_away(about.service, &claimant, facts.as_ref()).is_none().then_some(claimant))
+        if self.turned_away(about.service, &claimant, facts.as_ref()).is_some() {
+            return Ok(None);
+        }
+        match self.ask_before_signing(about.service, &claimant, &mut Granted::default()).await {
+            Ok(()) => Ok(Some(claimant)),
+            Err(Stopped { why: Why::Denied(_), .. }) => Ok(None),
+            Err(stopped) => Err(AskError::Stopped(stopped)),
+        }
     }
 
     /// Finds out whose owner, or whose share list, has somebody who has no account here that may be used: with one question.

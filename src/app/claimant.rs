@@ -17,8 +17,8 @@ use crate::store::live::Live;
 /// How an API key stands in `allowed_providers`.
 pub const API_KEY: &str = "api-key";
 
-/// How somebody stands in questions to permission providers for whom a service asks: it has seen their token, and we have not.
-pub const VOUCHED: &str = "service";
+/// How somebody stands in questions to permission providers for whom a service asks. No provider has this id.
+const VOUCHED: &str = "service";
 
 /// Who asks for a service token.
 #[derive(Debug, Clone, Copy)]
@@ -34,6 +34,8 @@ pub struct Claimant<'a> {
     pub auth_time: Option<OffsetDateTime>,
     /// No token outlives this.
     pub ends: Option<OffsetDateTime>,
+    /// Whether a service vouches for them: it has seen their token, and we have not.
+    pub is_vouched: bool,
 }
 
 impl<'a> Claimant<'a> {
@@ -46,6 +48,7 @@ impl<'a> Claimant<'a> {
             session: Some(live.id),
             auth_time: Some(live.auth_time),
             ends: Some(live.expires_at),
+            is_vouched: false,
         }
     }
 
@@ -55,23 +58,34 @@ impl<'a> Claimant<'a> {
             Holding::User(user) => Who::Person(user),
             Holding::Service(id) => Who::Machine(id),
         };
-        Self { who, method: API_KEY, amr: &[], session: None, auth_time: None, ends: Some(key.expires_at) }
+        Self {
+            who,
+            method: API_KEY,
+            amr: &[],
+            session: None,
+            auth_time: None,
+            ends: Some(key.expires_at),
+            is_vouched: false,
+        }
     }
 
     /// Who has proven just now who they are, and gets no session for it.
     pub fn of_proof(user: &'a User, proof: &'a Proof, now: OffsetDateTime) -> Self {
         let who = Who::Person(user);
-        Self { who, method: &proof.method, amr: &proof.amr, session: None, auth_time: Some(now), ends: None }
+        Self {
+            who,
+            method: &proof.method,
+            amr: &proof.amr,
+            session: None,
+            auth_time: Some(now),
+            ends: None,
+            is_vouched: false,
+        }
     }
 
     /// Somebody for whom a service vouches: how they signed in, and how long ago, was asked when they got its token.
     pub fn vouched(who: Who<'a>) -> Self {
-        Self { who, method: VOUCHED, amr: &[], session: None, auth_time: None, ends: None }
-    }
-
-    /// Whether a service vouches for them.
-    pub fn is_vouched(&self) -> bool {
-        self.method == VOUCHED
+        Self { who, method: VOUCHED, amr: &[], session: None, auth_time: None, ends: None, is_vouched: true }
     }
 
     /// What the permission providers of the service are asked.

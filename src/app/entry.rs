@@ -19,8 +19,8 @@ use crate::store::StoreError;
 /// Largest claim that a service adds, in bytes of JSON.
 const LARGEST: usize = 1024;
 
-/// What rules know only where the sign-in is known.
-const OF_THE_SIGN_IN: [&str; 3] = ["claims", "mfa", "provider"];
+/// The methods that are not providers, as rules call them.
+const OWN_METHODS: [&str; 3] = ["password", "magic-link", "passkey"];
 
 /// What somebody lacks who may not enter a service.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,6 +97,11 @@ impl App {
         if service.access.is_empty() && service.claims.is_empty() {
             return Ok(None);
         }
+        if let Who::Person(user) = claimant.who
+            && claimant.is_vouched
+        {
+            return Ok(Some(self.likeliest(service, claimant, user).await?));
+        }
         let mut claims = Map::new();
         if let Who::Person(user) = claimant.who
             && !service.wanted_claims().is_empty()
@@ -104,7 +109,30 @@ impl App {
         {
             claims = kept.claims;
         }
-        Ok(Some(facts(service, claimant, &claims)))
+        let is_multi_factor = proof::is_multi_factor(claimant.amr);
+        Ok(Some(facts(service, claimant, &SignIn { method: claimant.method, claims: &claims, is_multi_factor })))
+    }
+
+    /// How they may have signed in for whom a service vouches: it was asked when they got the token, and is not known here. Of the
+    /// ways that they have it is one by which every rule holds, if there is one; a rule that holds by none of them does not hold.
+    async fn likeliest(&self, service: &Service, claimant: &Claimant<'_>, user: &User) -> Result<Facts, StoreError> {
+        let none = Map::new();
+        let said =
+            if service.wanted_claims().is_empty() { Vec::new() } else { self.accounts.all_said(user.id).await? };
+        let linked = match service.access.iter().any(|rule| rule.names("provider")) {
+            true => self.store().identities(user.id).await?,
+            false => Vec::new(),
+        };
+        let methods = OWN_METHODS.into_iter().chain(linked.iter().map(|linked| linked.subject.provider.as_str()));
+        let ways = methods.map(|method| (method, &none));
+        let mut ways = said
+            .iter()
+            .map(|(provider, kept)| (provider.as_str(), &kept.claims))
+            .chain(ways)
+            .map(|(method, claims)| facts(service, claimant, &SignIn { method, claims, is_multi_factor: true }));
+        let first = ways.next().expect("there are methods of the house");
+        let opens = |facts: &Facts| service.access.iter().all(|rule| rule.grants(facts));
+        Ok(if opens(&first) { first } else { ways.find(opens).unwrap_or(first) })
     }
 
     /// Everything that stands between somebody and the service; empty if nothing does.
@@ -119,8 +147,15 @@ impl App {
     }
 }
 
-fn facts(service: &Service, claimant: &Claimant<'_>, claims: &Map<String, Value>) -> Facts {
-    let mfa = proof::is_multi_factor(claimant.amr);
+/// How somebody signed in, as far as rules ask.
+struct SignIn<'a> {
+    method: &'a str,
+    claims: &'a Map<String, Value>,
+    is_multi_factor: bool,
+}
+
+fn facts(service: &Service, claimant: &Claimant<'_>, sign_in: &SignIn<'_>) -> Facts {
+    let SignIn { method, claims, is_multi_factor } = *sign_in;
     let user: Option<&User> = match claimant.who {
         Who::Person(user) => Some(user),
         Who::Machine(_) => None,
@@ -130,9 +165,9 @@ fn facts(service: &Service, claimant: &Claimant<'_>, claims: &Map<String, Value>
         claims,
         email: email.map(|address| address.email.as_str()),
         groups: user.map(|user| user.groups.as_slice()).unwrap_or_default(),
-        provider: claimant.method,
+        provider: method,
     };
-    Facts::of(&person).entering(&service.id, claimant.who.roles(), mfa)
+    Facts::of(&person).entering(&service.id, claimant.who.roles(), is_multi_factor)
 }
 
 /// What is missing, as the file, the claimant and the clock say.
@@ -142,10 +177,10 @@ fn missing(service: &Service, claimant: &Claimant<'_>, entering: Option<&Facts>,
     if !may_enter(service, claimant.who.roles()) {
         missing.push(Missing::Role(service.allowed_roles.clone()));
     }
-    if !claimant.is_vouched() && !service.accepts(claimant.method) {
+    if !claimant.is_vouched && !service.accepts(claimant.method) {
         missing.push(Missing::Method(service.allowed_providers.clone()));
     }
-    let can_tell = claimant.is_person() && !claimant.is_vouched();
+    let can_tell = claimant.is_person() && !claimant.is_vouched;
     if can_tell && service.require_mfa && !is_multi_factor {
         missing.push(Missing::SecondFactor);
     }
@@ -160,13 +195,9 @@ fn missing(service: &Service, claimant: &Claimant<'_>, entering: Option<&Facts>,
 /// The rules of the service that do not hold.
 fn broken_rules(service: &Service, claimant: &Claimant<'_>, entering: Option<&Facts>) -> Vec<Missing> {
     let is_multi_factor = proof::is_multi_factor(claimant.amr);
-    let can_bring_more = claimant.is_person() && !claimant.is_vouched() && !is_multi_factor;
+    let can_bring_more = claimant.is_person() && !claimant.is_vouched && !is_multi_factor;
     let mut missing = Vec::new();
     for (index, rule) in service.access.iter().enumerate() {
-        // How they signed in was asked when they got the token with which a service vouches for them.
-        if claimant.is_vouched() && OF_THE_SIGN_IN.iter().any(|name| rule.names(name)) {
-            continue;
-        }
         if !entering.is_some_and(|facts| rule.grants(facts)) {
             let may_help = can_bring_more && rule.names("mfa");
             let by_mfa = may_help && entering.is_some_and(|facts| rule.grants(&facts.with_mfa()));

@@ -18,7 +18,9 @@ impl App {
             return Ok(());
         }
         for (name, claim) in self.accounts.ask(&self.about_token(service, claimant)).await? {
-            granted.claims.entry(name).or_insert(claim);
+            if !service.says(&name) {
+                granted.claims.entry(name).or_insert(claim);
+            }
         }
         Ok(())
     }

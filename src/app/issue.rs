@@ -211,6 +211,8 @@ impl App {
 /// What the file adds to the service's tokens stands, whatever permission providers say.
 pub(super) fn with_own_claims(service: &Service, mut granted: Granted, entering: Option<&Facts>) -> Granted {
     if !service.claims.is_empty() {
+        // Also where it comes to nothing: nobody else says it then.
+        granted.claims.retain(|name, _| !service.says(name));
         granted.claims.extend(extra_claims(service, entering));
     }
     granted

@@ -47,7 +47,7 @@ pub enum Command {
     Shadow(shadow::Options),
     /// Says whether somebody may do something to an item, as /auth/access would.
     #[command(
-        after_help = "Example:\n  countersign permission check wiki --user ada --do edit --type page --owner ada"
+        after_help = "Example:\n  countersign permission check wiki --user ada --do edit --type page --visibility public"
     )]
     Check(permission_check::Check),
     /// Says whether a value is within somebody's limit, as /auth/limit would.

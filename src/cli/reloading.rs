@@ -91,7 +91,7 @@ impl Reloader {
     /// Another app out of the same file. A file with mistakes changes nothing and says why, once for each version of it.
     async fn reload(&mut self) -> Outcome {
         self.watch.reads();
-        let outcome = match self.take() {
+        let outcome = match self.take().await {
             Ok(restart) => Outcome { mistake: None, restart: restart.into_iter().map(str::to_owned).collect() },
             Err(failure) => Outcome { mistake: Some(failure.message), restart: Vec::new() },
         };
@@ -103,8 +103,11 @@ impl Reloader {
         outcome
     }
 
-    fn take(&mut self) -> Result<Vec<&'static str>, Failure> {
-        let loaded = match self.source.read(&self.world) {
+    async fn take(&mut self) -> Result<Vec<&'static str>, Failure> {
+        // Files are read, modules and policies compiled, rules parsed: away from the threads that serve.
+        let (source, world) = (self.source.clone(), self.world.clone());
+        let read = tokio::task::spawn_blocking(move || source.read(&world)).await;
+        let loaded = match read.map_err(|_| Failure::new("reading the configuration broke off"))? {
             Ok(loaded) => loaded,
             Err(report) => {
                 self.watch.was_read(report.files(), false);

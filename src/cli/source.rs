@@ -15,6 +15,7 @@ const FILE: &str = "providers.toml";
 const BUILT_IN: &str = include_str!("../../providers.toml");
 
 /// Where the configuration comes from.
+#[derive(Clone)]
 pub struct Source {
     inputs: Vec<Input>,
     /// Whether there is no file, and the built-in one is used.

@@ -255,8 +255,16 @@ fn unknown_section(entry: &Entry) -> Mistake {
 }
 
 /// The ids that are paths of the login pages, or methods of the house.
-const RESERVED: [&str; 10] = [
+const RESERVED: [&str; 18] = [
     "api-key",
+    "confirm",
+    "enrol",
+    "invitation",
+    "link",
+    "old-token",
+    "passkey",
+    "second-factor",
+    "service",
     "password",
     "magic-link",
     "check-mail",

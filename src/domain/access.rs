@@ -83,54 +83,62 @@ impl Access {
 /// What named permissions say about the wish of `who`, the subject of their tokens.
 ///
 /// `page:edit` is for every page. `page:edit.own` is for one's own, `page:edit.public` for those of that visibility; `.shared` asks
-/// for a place in the share list or the item itself, `.private` for the item itself. Wildcards count; what is denied under any of
-/// these names is denied.
+/// for a place in the share list or the item itself, `.private` for the item itself. Wildcards count. What is denied under any of
+/// these names is denied, and a denial by visibility asks for neither: `page:edit.private` is then everybody's.
 pub fn by_name(permissions: &Permissions, who: &str, wish: &Wish) -> Access {
-    let names = names(who, wish);
-    let speaks = |name: &str| {
+    let speaks = |name: &str, names: &[String]| {
         if is_wildcard(name) || name == "*" {
             Pattern::new(name).is_some_and(|pattern| names.iter().any(|wanted| pattern.matches(wanted)))
         } else {
             names.iter().any(|wanted| wanted == name)
         }
     };
-    let spoken = || permissions.iter().filter(|(name, _)| speaks(name));
-    if let Some((name, _)) = spoken().find(|(_, granted)| !**granted) {
-        return Access { said: Said::Denied, by: name.clone() };
+    let spoken = |verdict: bool, names: &[String]| {
+        permissions
+            .iter()
+            .find(|(name, granted)| **granted == verdict && speaks(name, names))
+            .map(|(name, _)| name.clone())
+    };
+    if let Some(by) = spoken(false, &closing(who, wish)) {
+        return Access { said: Said::Denied, by };
     }
-    match spoken().next() {
-        Some((name, _)) => Access { said: Said::Allowed, by: name.clone() },
-        None => Access::silent(),
-    }
+    spoken(true, &opening(who, wish)).map_or_else(Access::silent, |by| Access { said: Said::Allowed, by })
 }
 
-/// The first of these patterns that denies the wish of `who`: it stands for a permission that would open it.
+/// The first of these patterns that denies the wish of `who`.
 pub fn denying<'a>(patterns: &'a [Pattern], who: &str, wish: &Wish) -> Option<&'a Pattern> {
     if patterns.is_empty() {
         return None;
     }
-    let names = names(who, wish);
+    let names = closing(who, wish);
     patterns.iter().find(|pattern| names.iter().any(|name| pattern.matches(name)))
 }
 
 /// The permissions any of which opens the wish to `who`.
-fn names(who: &str, wish: &Wish) -> Vec<String> {
+fn opening(who: &str, wish: &Wish) -> Vec<String> {
+    let item = &wish.item;
+    let is_open = match item.visibility.as_deref() {
+        Some("private") => item.is_of(who),
+        Some("shared") => item.is_of(who) || item.is_shared_with(who),
+        _ => true,
+    };
+    names(who, wish, is_open)
+}
+
+/// The permissions any of which, denied, closes it.
+fn closing(who: &str, wish: &Wish) -> Vec<String> {
+    names(who, wish, true)
+}
+
+fn names(who: &str, wish: &Wish, by_visibility: bool) -> Vec<String> {
     let Wish { action, item } = wish;
     let all = format!("{}:{action}", item.kind);
-    let is_own = item.is_of(who);
     let mut names = Vec::new();
-    if is_own {
+    if item.is_of(who) {
         names.push(format!("{all}.own"));
     }
-    if let Some(visibility) = &item.visibility {
-        let is_open = match visibility.as_str() {
-            "private" => is_own,
-            "shared" => is_own || item.is_shared_with(who),
-            _ => true,
-        };
-        if is_open {
-            names.push(format!("{all}.{visibility}"));
-        }
+    if let Some(visibility) = item.visibility.as_ref().filter(|_| by_visibility) {
+        names.push(format!("{all}.{visibility}"));
     }
     names.push(all);
     names

@@ -69,6 +69,11 @@ impl Service {
         self.admins.iter().any(|admin| roles.contains(admin))
     }
 
+    /// Whether the file says what this claim of its tokens is.
+    pub fn says(&self, claim: &str) -> bool {
+        self.claims.iter().any(|(name, _)| name == claim)
+    }
+
     /// Whether people who came in by this method, or the provider of this id, may use the service.
     pub fn accepts(&self, method: &str) -> bool {
         self.allowed_providers.is_empty() || self.allowed_providers.iter().any(|allowed| allowed == method)

@@ -18,6 +18,7 @@ use super::layers::{self, RequestId};
 use super::login::query;
 use super::page::{Action, ErrorPage, Moment, Page};
 use super::site::{Running, Site};
+use super::sudo::gate;
 use crate::app::{Claimant, Missing};
 use crate::domain::service::Service;
 use crate::login::Next;
@@ -60,6 +61,9 @@ async fn page(site: Site, browser: Browser, Query(target): Query<Target>) -> Res
     let (Some(live), Some(service)) = (browser.visitor().await?, service) else {
         return Ok(browser.answer(see_other(&sign_in())));
     };
+    if site.app.closed(&live.user).is_some() {
+        return Ok(browser.answer(see_other(&site.path(gate(&site, &live.user)))));
+    }
     let missing = site.app.missing_now(service, &Claimant::of(&live)).await?;
     if missing.is_empty() {
         let to = way_back(&site, live.user.id, live.id, live.expires_at, next.as_ref())?;

@@ -232,12 +232,12 @@ fn a_role_that_opens_more_than_the_service_stops_the_start() {
 
 #[tokio::test]
 async fn people_make_such_a_key_on_their_page_for_what_they_administer() {
-    let stage = Stage::with(FILE).await;
+    let stage = Stage::with(&format!("{FILE}[api]\nuser_keys = true\n")).await;
     let mut ada = stage.browser();
     ada.sign_in().await;
     let id = stage.user("ada@example.org").await.id;
     ada.open("/account/keys/new").await;
-    assert!(!ada.has("#key-administer"));
+    assert!(ada.has("#key-submit") && !ada.has("#key-administer"), "{}", ada.body());
     set_roles(stage.app.store(), id, &["wiki-admins"]).await;
     stage.wait(time::Duration::MINUTE);
     let mut ada = stage.browser();

@@ -15,6 +15,7 @@ const LIMITS: &[(&str, &str)] = &[
     ("/account/confirm", "flood, and what is tried there has its own"),
     ("/account/password", "login_ip, login_account"),
     ("/account", "flood, behind a session"),
+    ("/admin", "flood, behind a session of an administrator"),
     ("/api/v1/check-password", "login_ip, login_account, token_client"),
     ("/api/v1/keys", "api_key"),
     ("/api/v1/permissions/invalidate", "token_client"),

@@ -1,7 +1,7 @@
 //! Why somebody may do what they may do in a service: each provider's answer, the rules behind it, and the token that would come of
 //! it. The command line, the API and the administrators' page say the same, because all of them ask here.
 //!
-//! Providers are asked as they are for a token: the same address, deadline and guards, and nothing in the question chooses where it
+//! Providers are asked as they are for a token: the same address and deadline, and nothing in the question chooses where it
 //! goes. Nothing is remembered, and no token leaves but through `permission test` on the machine itself.
 
 mod outcome;

@@ -61,7 +61,7 @@ impl App {
             Missing::SecondFactor => format!("`{}` asks for a second factor", service.id),
             Missing::FreshSignIn => format!("`{}` asks for a fresh sign-in", service.id),
             Missing::Rule { index, .. } => {
-                format!("rule {} of `access` in `[services.{}]` does not hold", index + 1, service.id)
+                format!("`access[{index}]` in `[services.{}]` does not hold", service.id)
             }
         })
     }
@@ -74,6 +74,7 @@ impl App {
             session: Some(SessionId::new()),
             auth_time: Some(self.now()),
             ends: None,
+            is_vouched: false,
         }
     }
 

@@ -54,6 +54,7 @@ pub async fn unanswered(site: &Site, about: &About<'_>, error: AskError) -> Erro
     let error = match error {
         AskError::Chain(error) => error,
         AskError::Store(error) => return error.into(),
+        AskError::Stopped(stopped) => return refused(Refusal::Stopped(stopped)),
     };
     if let Some(claimant) = &about.claimant {
         let what = What::new(Event::PermissionProviderFailed).details(json!({ "error": error.to_string() }));

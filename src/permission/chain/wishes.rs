@@ -49,16 +49,25 @@ impl Chain {
     /// As [`Self::decide`].
     pub async fn within(&self, question: &Question<'_>, name: &str, value: f64) -> Result<Within, ChainError> {
         let (mut said, mut is_first) = (None, true);
+        // A provider that knows no such limit may say that nothing hinders them: that counts where nobody knows it.
+        let mut unhindered = None;
         let granted = self
             .walk(question, |link, ask, decision| {
                 let counts = std::mem::take(&mut is_first) || question.service.merge != Merge::First;
                 if said.is_none() && counts {
-                    said = of_provider(link, ask, decision, name, value);
+                    let says = of_provider(link, ask, decision, name, value);
+                    let knows =
+                        decision.limits.contains_key(name) || says.as_ref().is_none_or(|says| !says.is_allowed());
+                    if knows {
+                        said = says;
+                    } else if unhindered.is_none() {
+                        unhindered = says;
+                    }
                 }
             })
             .await?;
         let limit = granted.limits.get(name).and_then(serde_json::Value::as_f64);
-        Ok(Within { said: said.unwrap_or_else(Access::silent), limit })
+        Ok(Within { said: said.or(unhindered).unwrap_or_else(Access::silent), limit })
     }
 
     /// Runs the service's providers as [`Self::decide`] does, and shows each allow with what was asked. Providers that only run

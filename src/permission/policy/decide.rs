@@ -39,7 +39,7 @@ impl Rules {
         let Some(deed) = self.words.deed(&wish.item.kind, &wish.action) else { return self.unknown(&reach, wish) };
         let mut granted = None;
         for role in reach.iter().map(|number| self.role(*number)) {
-            for clause in role.about(deed).iter().filter(|clause| self.is_about(clause.scope, who, &wish.item)) {
+            for clause in role.about(deed).iter().filter(|clause| self.is_about(clause, who, &wish.item)) {
                 if !clause.granted {
                     return Access { said: Said::Denied, by: self.by(role, clause) };
                 }
@@ -63,13 +63,15 @@ impl Rules {
         Access::silent()
     }
 
-    fn is_about(&self, scope: Scope, who: &str, item: &Item) -> bool {
-        match scope {
+    /// A grant by visibility is for what is open to them; a denial is for whatever has that visibility.
+    fn is_about(&self, clause: &Clause, who: &str, item: &Item) -> bool {
+        match clause.scope {
             Scope::Any => true,
             Scope::Own => item.is_of(who),
             Scope::Of(wanted) => item.visibility.as_deref().is_some_and(|visibility| {
                 self.words.visibility(visibility) == Some(wanted)
                     && match visibility {
+                        _ if !clause.granted => true,
                         "private" => item.is_of(who),
                         "shared" => item.is_of(who) || item.is_shared_with(who),
                         _ => true,

@@ -1,5 +1,8 @@
 //! A file without mistakes, and the quantities in it.
 
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
 use time::Duration;
 
 use super::{check, mistakes, text};
@@ -39,6 +42,28 @@ fn with_all_examples() -> String {
         .collect()
 }
 
+/// What the examples name lies beside them.
+fn beside(file: &Path) {
+    let folder = file.parent().unwrap();
+    let module = r#"(module (memory (export "memory") 1)
+        (func (export "alloc") (param i32) (result i32) (i32.const 8))
+        (func (export "authorize") (param i32 i32) (result i64) (i64.const 0)))"#;
+    let schema = "entity User; entity Target;\naction read appliesTo { principal: User, resource: Target };";
+    let files: [(&str, &[u8]); 5] = [
+        ("policies/pages.json", br#"{ "version": 1, "targets": {}, "roles": {} }"#),
+        ("policies/reports.cedarschema", schema.as_bytes()),
+        ("policies/reports/read.cedar", b"permit (principal, action == Action::\"read\", resource);"),
+        ("quota/quota.wasm", &wat::parse_str(module).unwrap()),
+        ("plugins/grants.sh", b"#!/bin/sh\nexit 77\n"),
+    ];
+    for (name, bytes) in files {
+        let path = folder.join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, bytes).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+}
+
 #[test]
 fn the_examples_of_the_repository_have_no_mistake() {
     let env = |name: &str| match name {
@@ -46,11 +71,14 @@ fn the_examples_of_the_repository_have_no_mistake() {
         "master.key" => Some("3q2+7wABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhs=".to_owned()),
         _ => Some("a secret that is long enough".to_owned()),
     };
-    let text = with_all_examples();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("providers.toml");
+    std::fs::write(&file, with_all_examples()).unwrap();
+    beside(&file);
     let world = World { env: &env, overrides: Vec::new() };
     // `wiki` may use a provider that is an example too, and the dev provider stays beside them.
-    assert_eq!(check(Input::text("providers.toml", &text), &world).render(Format::Human(false)), "");
-    let parsed = parse(vec![Input::text("providers.toml", &text)], &world);
+    assert_eq!(check(Input::file(&file), &world).render(Format::Human(false)), "");
+    let parsed = parse(vec![Input::file(&file)], &world);
     let kinds: Vec<_> = parsed.settings.providers.iter().map(crate::config::Section::kind).collect();
     assert_eq!(kinds, ["dev", "google", "github", "oidc", "oauth2"]);
     assert_eq!((parsed.settings.services.len(), parsed.settings.extensions.len()), (2, 1));

@@ -365,3 +365,21 @@ mod agreement {
         }
     }
 }
+
+#[test]
+fn a_denial_by_visibility_is_for_what_others_own_too() {
+    let policy = Played::ours(
+        r#"{ "version": 1,
+             "targets": { "page": { "actions": ["edit"], "visibilities": ["public", "private"] } },
+             "roles": { "staff": { "grants": ["page:edit@any"] }, "junior": { "deny": ["page:edit@private"] } } }"#,
+    );
+    for (roles, visibility, owner, said) in [
+        (&["staff"][..], "private", "somebody", Said::Allowed),
+        (&["staff", "junior"], "private", "somebody", Said::Denied),
+        (&["staff", "junior"], "public", "somebody", Said::Allowed),
+        (&["junior"], "private", "somebody", Said::Denied),
+    ] {
+        let access = policy.access(&with(roles), &wish("edit", owner, Some(visibility), &[]));
+        assert_eq!(access.said, said, "{roles:?} {visibility}");
+    }
+}

@@ -147,6 +147,35 @@ async fn a_provider_that_only_runs_beside_has_no_voice() {
     assert_eq!(said(&[observed], Merge::Union, wish("page", "edit")).await, Said::Silent);
 }
 
+#[test]
+fn a_grant_by_visibility_is_for_what_is_open_to_them_and_a_denial_for_whatever_has_it() {
+    let item = |visibility: &str, owner: &str| Wish {
+        action: "edit".into(),
+        item: Item {
+            kind: "page".into(),
+            visibility: Some(visibility.into()),
+            owner: Some(owner.into()),
+            ..Item::default()
+        },
+    };
+    let named = |names: &[(&str, bool)]| names.iter().map(|(name, granted)| ((*name).to_owned(), *granted)).collect();
+    for visibility in ["private", "shared"] {
+        let only = format!("page:edit.{visibility}");
+        for (owner, granted, but) in [("me", Said::Allowed, Said::Denied), ("bob", Said::Silent, Said::Denied)] {
+            let wish = item(visibility, owner);
+            assert_eq!(by_name(&named(&[(&only, true)]), "me", &wish).said, granted, "{visibility} {owner}");
+            let all_but = named(&[("page:edit", true), (&only, false)]);
+            assert_eq!(by_name(&all_but, "me", &wish).said, but, "{visibility} {owner}");
+            let pattern = [Pattern::new(&only).unwrap()];
+            assert!(denying(&pattern, "me", &wish).is_some(), "{visibility} {owner}");
+        }
+        assert_eq!(
+            by_name(&named(&[("page:edit", true), (&only, false)]), "me", &item("public", "bob")).said,
+            Said::Allowed
+        );
+    }
+}
+
 #[tokio::test]
 async fn the_first_that_speaks_about_a_limit_decides() {
     let limits = |most: f64| {
@@ -155,7 +184,7 @@ async fn the_first_that_speaks_about_a_limit_decides() {
     };
     let (user, silent) = (ada(), maps(Decision::default()));
     type Case<'a> = (&'a [Arc<dyn PermissionProvider>], Merge, &'a str, f64, Said, Option<f64>);
-    let cases: [Case<'_>; 8] = [
+    let cases: [Case<'_>; 9] = [
         (&[limits(5.0), limits(9.0)], Merge::Union, "uploads", 5.0, Said::Allowed, Some(5.0)),
         (&[limits(5.0), limits(9.0)], Merge::Union, "uploads", 5.5, Said::Denied, Some(5.0)),
         (&[silent.clone(), limits(9.0)], Merge::Union, "uploads", 9.0, Said::Allowed, Some(9.0)),
@@ -164,6 +193,8 @@ async fn the_first_that_speaks_about_a_limit_decides() {
         (&[knows(Said::Allowed), limits(99.0)], Merge::Union, "odd", 10.0, Said::Denied, Some(99.0)),
         (&[limits(99.0), knows(Said::Allowed)], Merge::Union, "odd", 10.0, Said::Allowed, Some(99.0)),
         (&[knows(Said::Allowed)], Merge::Union, "odd", 9.0, Said::Allowed, None),
+        // Whom nothing hinders there is hindered by whoever knows the limit.
+        (&[knows(Said::Allowed), limits(5.0)], Merge::Union, "odd", 9.0, Said::Denied, Some(5.0)),
     ];
     for (nth, (providers, merge, name, value, said, limit)) in cases.into_iter().enumerate() {
         let (chain, ids) = of(providers);

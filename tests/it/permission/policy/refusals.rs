@@ -280,7 +280,8 @@ fn a_file_that_lost_a_character_is_taken_or_refused_with_a_place() {
         let file = folder.path().join("wiki.json");
         for at in (0..policy.len()).step_by(step) {
             std::fs::write(&file, [&policy[..at], &policy[at + 1..]].concat()).unwrap();
-            for found in mistakes(&section) {
+            let all = mistakes(&section);
+            for found in all.iter().filter(|found| !found.ends_with("more mistakes in the policy")) {
                 let (_, place) = found.split_once("wiki.json:").unwrap_or_else(|| panic!("{at}: {found}"));
                 let numbers: Vec<_> = place.splitn(3, ':').take(2).map(str::parse::<usize>).collect();
                 assert!(numbers.iter().all(|number| number.as_ref().is_ok_and(|number| *number > 0)), "{at}: {found}");
