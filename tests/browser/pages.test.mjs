@@ -43,6 +43,7 @@ describe('pages of a server with a file', () => {
     const back = callbacks(`http://localhost:${port}`);
     const upstreams = { google: await google(own, back.google), github: await github(own, back.github), corp: await oidc(own, back.corp) };
     const app = await application(own);
+    const vault = new URL('/vault', app.next).href;
     const mail = await MailServer.start(own);
     const server = await Countersign.start(own, `
 ${mail.section()}
@@ -56,9 +57,15 @@ resend_after = "10s"
 name = "Example"
 ${sections(upstreams)}
 ${PEOPLE}
-${service('wiki', app.next)}`, { port });
+[roles.auditor]
+[permissions.team]
+kind = "static"
+roles = { member = ["wiki:read"], admin = ["wiki:*", "wiki:write"] }
+deny = { auditor = ["wiki:write"] }
+${service('wiki', app.next, 'permissions = ["team"]')}
+${service('vault', vault, 'allowed_roles = ["auditor"]')}`, { port });
     await server.addUser({ email: 'root@example.org', name: 'Root', password: PASSWORD });
-    scene = { app, mail, server };
+    scene = { app, mail, server, vault };
   });
   after(() => own.close());
 
@@ -110,7 +117,26 @@ ${service('wiki', app.next)}`, { port });
       await look(t, page, 'dev-people', face);
       await page.click('#dev-person-2');
       await look(t, page, 'error-locked', face);
+
+      await permissions(face, t);
     });
+  }
+
+  /** Whoever may not enter is told what is missing; an administrator is told why. */
+  async function permissions(face, t) {
+    const { server, vault } = scene;
+    const page = await person(face);
+    await page.goto(`${server.origin}/login?next=${encodeURIComponent(vault)}`);
+    await page.click('#idp-people');
+    await page.click('#dev-person-0');
+    await look(t, page, 'no-access', face);
+    await page.goto(`${server.origin}/admin/permissions`);
+    await look(t, page, 'admin-permissions', face);
+    await page.fill('#user', 'ada@dev.test');
+    await page.fill('#permission', 'wiki:write');
+    await page.selectOption('#service', 'wiki');
+    await page.click('#ask');
+    await look(t, page, 'admin-permissions-answer', face);
   }
 
   /** The page that asks for the method one already has. */

@@ -55,9 +55,6 @@ async function tokensOf(server) {
   return { ada: await permissions(0), bob: await permissions(1) };
 }
 
-/** The program under test is not optimized, and neither is its interpreter: one call takes it longer than the usual 50 ms. */
-const patient = (section) => section.replace('kind = "wasm"\n', 'kind = "wasm"\ntimeout = "5s"\n');
-
 /** Why the server cannot have the section; undefined if it can. */
 async function refusal(stage, section, more) {
   const server = await Countersign.prepare(stage, `${PEOPLE}\n${section}`, more);
@@ -89,7 +86,7 @@ describe('a newcomer', () => {
       if (/feature `(cedar|wasm)`|built without/.test(without ?? '')) return t.skip(`SKIPPED: this program was built without it: ${lang}`);
 
       for (const name of ['Once', 'Build']) if (steps[name]) await type(steps[name], folder, more);
-      let written = patient(section);
+      let written = section;
       if (secret) written = section.replace(/http:\/\/127\.0\.0\.1:9000/, await start(stage, steps.Start, folder, { ...more, PORT: '0' }));
       const body = `${PEOPLE}${service('wiki', NEXT, 'permissions = ["billing"]')}\n${written}`;
       const server = await Countersign.start(stage, body, { folder, env: more, args });
@@ -139,7 +136,7 @@ test('the examples of the readme do what it says', async (t) => {
         await writeFile(join(folder, name), code);
         if (code.startsWith('#!')) await chmod(join(folder, name), 0o755);
       }
-      let written = patient(section);
+      let written = section;
       const more = { BILLING_SECRET: 'a secret of 16 bytes or more' };
       if (kind === 'wasm') {
         if (!await worksHere('rustup target add wasm32-unknown-unknown && cargo --version')) return t.skip('SKIPPED: no rustup here');
