@@ -126,7 +126,6 @@ fn engine() -> Engine {
         .compilation_mode(CompilationMode::Eager)
         .ignore_custom_sections(true)
         .wasm_multi_memory(false)
-        .wasm_memory64(false)
         .set_max_recursion_depth(DEEPEST)
         .set_max_stack_height(LARGEST_STACK);
     Engine::new(&config)
