@@ -286,7 +286,7 @@ impl Accounts {
         factors::drop_all(db, id).await?;
         addresses::drop_others(db, id).await?;
         users::drop_aliases(db, id).await?;
-        self.settle_roles(db, id, by).await?;
+        self.settle_roles_of_another(db, id, by).await?;
         self.end_everything(db, id, by).await?;
         if let Some(email) = email {
             users::verify_address(db, id, email.address(), self.store.now()).await?;
@@ -337,6 +337,7 @@ impl Accounts {
             && users::by_email(db, email.address()).await?.is_none()
         {
             users::put_address(db, user.id, email.address(), true, now).await?;
+            users::changed(db, user.id, now).await?;
         }
         Ok(())
     }

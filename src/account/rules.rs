@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use super::administration::ADMIN;
 use super::{AccountError, Accounts};
-use crate::config::RoleRules;
+use crate::config::{Refresh, RoleRules};
 use crate::domain::audit::{By, Event, What};
 use crate::domain::email::VerifiedEmail;
 use crate::domain::id::UserId;
@@ -15,7 +16,7 @@ use crate::domain::role::{Change, Held, settle};
 use crate::domain::user::User;
 use crate::rule::{Facts, Person};
 use crate::store::roles::{self, Said};
-use crate::store::{StoreError, Tx, changes};
+use crate::store::{StoreError, Tx, changes, users};
 
 /// What the words of providers are sealed for.
 const SEALED_FOR: &str = "identity-facts";
@@ -25,6 +26,8 @@ const MOST_CLAIMS: usize = 16 << 10;
 const PAGE: u64 = 200;
 /// What was said longer ago is looked at again, where the provider's section says `daily`: a day, in seconds.
 const DAY: i64 = 86_400;
+/// How long what was said counts there, in seconds: 30 days.
+const LASTS: i64 = 30 * DAY;
 
 /// What a provider said last, as far as rules ask for it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,19 +89,59 @@ impl Accounts {
     }
 
     /// Gives the user the roles whose rules hold of what their providers said last, and takes those whose rules no longer do.
+    ///
+    /// The last administrator stays one, whatever the rules say, until there is another.
     pub(super) async fn settle_roles(&self, db: &Tx, id: UserId, by: &By) -> Result<(), StoreError> {
-        let Some(user) = changes::hold(db, id).await? else { return Ok(()) };
-        let said = roles::said_of(db, &[id]).await?;
-        let held = self.held(said.iter());
-        let origins = roles::origins(db, id).await?;
-        match settle(&user.roles, &origins, &held) {
-            Some(change) => self.carry_out_change(db, id, &change, by).await,
+        let Some((user, mut change)) = self.to_settle(db, id).await? else { return Ok(()) };
+        let taken = change.taken.iter().find(|one| one.role == ADMIN).cloned();
+        if let Some(Held { role, provider, rule }) = taken
+            && self.is_last_admin(db, &user).await?
+        {
+            change.keep(&role);
+            let what = What::new(Event::RoleKept).target(id).provider(&provider);
+            self.record(db, by, what.details(json!({ "role": role, "rule": rule }))).await?;
+        }
+        self.carry_out_change(db, id, &change, by).await
+    }
+
+    /// The same where the account becomes somebody else's: they are no administrator by what was said of another, even if
+    /// nobody else is.
+    pub(super) async fn settle_roles_of_another(&self, db: &Tx, id: UserId, by: &By) -> Result<(), StoreError> {
+        match self.to_settle(db, id).await? {
+            Some((_, change)) => self.carry_out_change(db, id, &change, by).await,
             None => Ok(()),
         }
     }
 
+    async fn to_settle(&self, db: &Tx, id: UserId) -> Result<Option<(User, Change)>, StoreError> {
+        let Some(user) = changes::hold(db, id).await? else { return Ok(None) };
+        let said = roles::said_of(db, &[id]).await?;
+        let origins = roles::origins(db, id).await?;
+        let change = settle(&user.roles, &origins, &self.held(said.iter()));
+        Ok(change.map(|change| (user, change)))
+    }
+
+    /// Whether nobody else would run the server.
+    pub(super) async fn is_last_admin(&self, db: &Tx, user: &User) -> Result<bool, StoreError> {
+        if user.is_locked() || !user.roles.iter().any(|role| role == ADMIN) {
+            return Ok(false);
+        }
+        Ok(users::with_role(db, ADMIN).await?.iter().all(|admin| *admin == user.id))
+    }
+
+    /// Whether what was said counts: the provider is there, and it is not too long ago for it.
+    fn counts(&self, said: &Said) -> bool {
+        match self.rules.heard(&said.subject.provider) {
+            None => false,
+            Some(Refresh::Daily) => said.used_at >= self.store.now() - LASTS,
+            Some(Refresh::Login | Refresh::Never) => true,
+        }
+    }
+
     fn held<'a>(&self, said: impl Iterator<Item = &'a Said>) -> Vec<Held> {
-        let held = said.filter_map(|said| Some(self.opened(said)?.held(&said.subject.provider, &self.rules)));
+        let held = said
+            .filter(|said| self.counts(said))
+            .filter_map(|said| Some(self.opened(said)?.held(&said.subject.provider, &self.rules)));
         held.flatten().collect()
     }
 

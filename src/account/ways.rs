@@ -2,9 +2,10 @@
 
 use super::{AccountError, Accounts};
 use crate::domain::audit::{By, Event, What};
+use crate::domain::id::UserId;
 use crate::domain::identity::Subject;
 use crate::domain::user::User;
-use crate::store::{StoreError, Tx, factors, users};
+use crate::store::{StoreError, Tx, changes, factors, users};
 
 /// What this server opens at all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -106,11 +107,21 @@ impl Accounts {
             return Ok(None);
         }
         self.record(&db, by, What::new(Event::IdentityUnlinked).target(user.id).provider(&subject.provider)).await?;
-        self.settle_roles(&db, user.id, by).await?;
+        self.unlinked(&db, user.id, &subject.provider, by).await?;
         let line = format!("The sign-in with {} was disconnected from your account.", subject.provider);
         self.write_to(&db, user, "A way to sign in was removed", &line).await?;
         self.commit(db).await?;
         Ok(Some(()))
+    }
+
+    /// What the provider said goes with its last identity: groups, and the roles that come of it.
+    pub(super) async fn unlinked(&self, db: &Tx, id: UserId, provider: &str, by: &By) -> Result<(), StoreError> {
+        let Some(user) = changes::hold(db, id).await? else { return Ok(()) };
+        let is_left = users::identities(db, id).await?.iter().any(|linked| linked.subject.provider == provider);
+        let of_it = format!("{provider}:");
+        let groups = user.groups.into_iter().filter(|group| is_left || !group.starts_with(&of_it));
+        changes::set_groups(db, id, &groups.collect::<Vec<_>>(), self.store.now()).await?;
+        self.settle_roles(db, id, by).await
     }
 }
 

@@ -32,9 +32,20 @@ pub struct RoleRules {
     rules: Vec<(String, Rule)>,
     wanted: Claims,
     keeps: bool,
+    heard: BTreeMap<String, Refresh>,
 }
 
 impl RoleRules {
+    /// Only the words of these providers count.
+    pub(super) fn hear(&mut self, gates: &BTreeMap<String, Gate>) {
+        self.heard = gates.iter().map(|(id, gate)| (id.clone(), gate.refresh)).collect();
+    }
+
+    /// When a provider is listened to; `None` if its words do not count: it is not in the file, or switched off.
+    pub fn heard(&self, provider: &str) -> Option<Refresh> {
+        self.heard.get(provider).copied()
+    }
+
     /// One more role.
     pub(super) fn add(&mut self, role: &str, rules: Vec<Rule>) {
         for rule in rules {
@@ -70,7 +81,7 @@ impl RoleRules {
 
     /// Another one for other rules: what was decided by these needs no second look.
     pub fn fingerprint(&self) -> String {
-        let mut all = vec![format!("{:?} {}", self.wanted, self.keeps)];
+        let mut all = vec![format!("{:?} {} {:?}", self.wanted, self.keeps, self.heard)];
         all.extend(self.rules.iter().map(|(role, rule)| format!("{role} {}", rule.text())));
         URL_SAFE_NO_PAD.encode(&digest(&SHA256, all.join("\n").as_bytes()).as_ref()[..12])
     }
@@ -90,7 +101,7 @@ pub enum Refresh {
     /// At every sign-in.
     #[default]
     Login,
-    /// At every sign-in; what was said last is also held against the rules once a day.
+    /// At every sign-in; what was said last is also held against the rules once a day, and after 30 days it no longer counts.
     Daily,
     /// At the first sign-in only.
     Never,
@@ -124,6 +135,18 @@ pub(super) fn read(section: &Section, key: &str, texts: &[String], about: About,
         }
     }
     rules
+}
+
+/// Warns where any provider that is added later could make administrators.
+pub(super) fn warn_of_any_provider(section: &Section, rules: &[Rule], loader: &mut Loader) {
+    if section.id() != "admin" {
+        return;
+    }
+    for rule in rules.iter().filter(|rule| !rule.names("provider")) {
+        let message = format!("`{}` makes administrators of what any provider says", rule.text());
+        let help = "say which one may: `provider == 'sso' && …`".to_owned();
+        loader.warnings.push(section.mistake_at("assign", "CS-C153", message).help(Some(help)));
+    }
 }
 
 /// With the place inside the text.
@@ -229,7 +252,7 @@ pub(super) fn gate_schema() -> [(&'static str, Json); 3] {
     };
     let refresh = json!({
         "enum": ["login", "daily", "never"], "default": "login",
-        "description": "When name, picture, groups and claims are taken over again. `daily`: they are also held against the rules once a day."
+        "description": "When name, picture, groups and claims are taken over again. `daily`: they are also held against the rules each day again, and what the provider said more than 30 days ago no longer counts."
     });
     [
         ("allow", rules("Only people of whom at least one of these holds; empty: everybody.")),

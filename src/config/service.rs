@@ -25,6 +25,7 @@ pub fn with_families(mut settings: Settings, loader: &mut Loader) -> Settings {
         let role = loader.read_section::<raw::Role>(&section);
         settings.roles.push(section.id().to_owned());
         let given = rules::read(&section, "assign", &role.assign, About::Identity, loader);
+        rules::warn_of_any_provider(&section, &given, loader);
         settings.assign.add(section.id(), given);
         if !role.description.is_empty() {
             settings.role_descriptions.insert(section.id().to_owned(), role.description);
@@ -48,6 +49,7 @@ pub fn with_families(mut settings: Settings, loader: &mut Loader) -> Settings {
     check_delegation(&settings, loader);
     settings.providers = enabled(loader);
     settings.gates = rules::gates(&mut settings.providers, loader);
+    settings.assign.hear(&settings.gates);
     settings.permissions = loader.split.family("permissions");
     settings.extensions = loader.split.family("extensions");
     settings

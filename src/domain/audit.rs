@@ -154,6 +154,8 @@ events! {
     RoleAssigned = "role.assigned", Warning;
     /// No rule gives it any more.
     RoleUnassigned = "role.unassigned", Warning;
+    /// No rule gives it any more, and it stays: nobody else would run the server.
+    RoleKept = "role.kept", Warning;
     /// A signing key is made.
     KeyGenerated = "key.generated", Notice;
     /// It signs.

@@ -79,6 +79,16 @@ pub struct Change {
     pub taken: Vec<Held>,
 }
 
+impl Change {
+    /// The role is not taken, and its reasons stay, so that it is looked at again.
+    pub fn keep(&mut self, role: &str) {
+        self.over.retain(|one| one.role != role);
+        self.taken.retain(|one| one.role != role);
+        self.roles.push(role.to_owned());
+        self.roles.sort();
+    }
+}
+
 /// What changes for somebody with these roles for these reasons, of whom these rules hold now; `None` if nothing does.
 ///
 /// A role goes when the last reason for it was a rule. One without any reason was given by hand before reasons were kept.

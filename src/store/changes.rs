@@ -132,6 +132,12 @@ pub async fn set_roles(db: &impl ConnectionTrait, id: UserId, roles: &[String], 
     Ok(())
 }
 
+/// Puts the user into exactly these groups.
+pub async fn set_groups(db: &impl ConnectionTrait, id: UserId, groups: &[String], now: i64) -> Result<(), StoreError> {
+    touched(id, now).col_expr(user::Column::Groups, Expr::value(users::list(groups))).exec(db).await?;
+    Ok(())
+}
+
 /// Notes whether the address is proven.
 pub async fn set_verified(
     db: &impl ConnectionTrait,

@@ -19,6 +19,8 @@ pub struct Said {
     pub user: UserId,
     pub subject: Subject,
     pub sealed: String,
+    /// When the identity was used last, in seconds since 1970.
+    pub used_at: i64,
 }
 
 impl Store {
@@ -166,7 +168,9 @@ pub async fn said_of(db: &impl ConnectionTrait, users: &[UserId]) -> Result<Vec<
 
 fn said((facts, identity): (identity_facts::Model, Option<identity::Model>)) -> Option<Said> {
     let identity_facts::Model { provider, realm, subject, sealed, .. } = facts;
-    Some(Said { user: UserId(identity?.user_id), subject: Subject { provider, realm, subject }, sealed })
+    let identity = identity?;
+    let subject = Subject { provider, realm, subject };
+    Some(Said { user: UserId(identity.user_id), subject, sealed, used_at: identity.used_at })
 }
 
 /// Forgets what was said: no rule asks for it any more.

@@ -7,7 +7,7 @@ use crate::domain::audit::{Event, What};
 use crate::domain::id::UserId;
 use crate::domain::identity::Subject;
 use crate::domain::merge_patch;
-use crate::domain::role::Origin;
+use crate::domain::role::{Origin, RoleOrigin};
 use crate::domain::user::{User, Username};
 use crate::extension::EventKind;
 use crate::store::{StoreError, Tx, changes, roles, users};
@@ -85,7 +85,7 @@ impl Office<'_> {
         if is_out { Err(AdminError::LastWayIn) } else { Ok(()) }
     }
 
-    /// Gives a role; `false` if they have it.
+    /// Gives a role; `false` if they have it by hand already.
     pub async fn grant(&self, id: UserId, role: &str) -> Result<bool, AdminError> {
         if !self.roles.iter().any(|known| known == role) && role != self.admin_role {
             return Err(AdminError::RoleUnknown);
@@ -103,18 +103,19 @@ impl Office<'_> {
         let db = self.accounts.store.begin().await?;
         let user = self.guarded(&db, id, deed).await?;
         let now = self.accounts.store.now();
-        if gives {
-            // Also where a rule gives it already: from now on it stays without the rule.
-            roles::note(&db, id, &[role.to_owned()], Origin::Admin, now).await?;
-        }
-        if user.roles.iter().any(|own| own == role) == gives {
-            if gives {
-                self.keep(db).await?;
-            }
+        let has = user.roles.iter().any(|own| own == role);
+        if !gives && !has {
             return Ok(false);
         }
         let mut all = user.roles;
         if gives {
+            let stays = has && is_by_hand(&roles::origins(&db, id).await?, role);
+            // Also where a rule gives it already: from now on it stays without the rule.
+            roles::note(&db, id, &[role.to_owned()], Origin::Admin, now).await?;
+            if stays {
+                self.keep(db).await?;
+                return Ok(false);
+            }
             all.push(role.to_owned());
         } else {
             all.retain(|own| own != role);
@@ -182,7 +183,7 @@ impl Office<'_> {
         }
         let what = What::new(Event::IdentityUnlinked).target(id).provider(&subject.provider);
         self.accounts.record(&db, self.by, what).await?;
-        self.accounts.settle_roles(&db, id, self.by).await?;
+        self.accounts.unlinked(&db, id, &subject.provider, self.by).await?;
         self.keep(db).await?;
         Ok(true)
     }
@@ -211,6 +212,12 @@ impl Office<'_> {
         }
         Ok(self.accounts.export_for(self.by, &user).await?)
     }
+}
+
+/// Whether somebody who has the role was given it by hand: a role without a reason was, before reasons were kept.
+fn is_by_hand(origins: &[RoleOrigin], role: &str) -> bool {
+    let mut reasons = origins.iter().filter(|origin| origin.role == role).peekable();
+    reasons.peek().is_none() || reasons.any(|origin| origin.kind == Origin::Admin)
 }
 
 /// The attributes after the patch, as JSON; `None` if none are left.

@@ -3,7 +3,7 @@
 use serde_json::json;
 use time::Duration;
 
-use super::{ADMIN, AdminError, Deed, Office};
+use super::{AdminError, Deed, Office};
 use crate::account::credentials::reset_key;
 use crate::account::{AccountError, Doors, ResetLink};
 use crate::config::settings::MailTransport;
@@ -11,7 +11,7 @@ use crate::domain::audit::{Event, What};
 use crate::domain::id::UserId;
 use crate::domain::user::User;
 use crate::mail::Mail;
-use crate::store::{StoreError, Tx, latest, users};
+use crate::store::{StoreError, Tx, latest};
 
 impl Office<'_> {
     /// Remembers the link as the one that sets another password, and mails it, unless there is no letter: then whoever asked hands
@@ -54,10 +54,7 @@ impl Office<'_> {
 
     /// Whether nobody else would run the server.
     pub(super) async fn is_last_admin(&self, db: &Tx, user: &User) -> Result<bool, StoreError> {
-        if user.is_locked() || !user.roles.iter().any(|role| role == ADMIN) {
-            return Ok(false);
-        }
-        Ok(users::with_role(db, self.admin_role).await?.iter().all(|admin| *admin == user.id))
+        self.accounts.is_last_admin(db, user).await
     }
 
     /// What the file opens.

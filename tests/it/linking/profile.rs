@@ -112,9 +112,13 @@ async fn the_groups_of_one_provider_are_not_the_business_of_another() {
 #[tokio::test]
 async fn a_first_address_is_taken_over_and_a_later_one_changes_nothing() {
     let house = House::open("").await;
-    assert_eq!(house.enter(&bare("1")).await.email, None);
+    let before = house.enter(&bare("1")).await;
+    assert_eq!(before.email, None);
 
-    let address = house.enter(&vouched("1", "ada@x.example")).await.email.unwrap();
+    let after = house.enter(&vouched("1", "ada@x.example")).await;
+    assert!(after.version > before.version, "what was remembered of somebody without an address is over");
+    assert_eq!(house.enter(&vouched("1", "ada@x.example")).await.version, after.version);
+    let address = after.email.unwrap();
     assert_eq!((address.email, address.verified), (email("ada@x.example"), true));
     let address = house.enter(&vouched("1", "other@x.example")).await.email.unwrap();
     assert_eq!(address.email, email("ada@x.example"));

@@ -223,3 +223,112 @@ async fn the_file_makes_administrators_and_says_so() {
     let admin = origins.iter().find(|origin| origin.role == "admin").unwrap();
     assert_eq!((admin.kind, &admin.rule), (Origin::Config, &None));
 }
+
+#[tokio::test]
+async fn a_provider_that_is_gone_gives_nobody_a_role() {
+    for gone in ["enabled = false", "enabled = true"] {
+        let stage = Stage::with(STAFF).await;
+        upstream_says(&stage, "ada", &[("groups", json!(["staff"]))]);
+        stage.browser().sign_in().await;
+
+        stage.reload(&format!("{STAFF}[providers.sso]\n{gone}")).unwrap();
+        stage.running.now().app.judge_due().await.unwrap();
+
+        assert_eq!(roles(&stage, "ada").await.contains(&"staff".to_owned()), gone == "enabled = true");
+    }
+}
+
+#[tokio::test]
+async fn what_was_said_counts_for_thirty_days_where_it_is_daily() {
+    for (word, late, stays) in [("daily", 0, true), ("daily", 1, false), ("login", 1, true)] {
+        let stage = Stage::with(&format!("{STAFF}[providers.sso]\nrefresh_profile = \"{word}\"")).await;
+        upstream_says(&stage, "ada", &[("groups", json!(["staff"]))]);
+        stage.browser().sign_in().await;
+
+        stage.wait(Duration::days(30) + Duration::seconds(late));
+        stage.app.judge_due().await.unwrap();
+
+        assert_eq!(roles(&stage, "ada").await.contains(&"staff".to_owned()), stays, "{word} {late}");
+    }
+}
+
+#[tokio::test]
+async fn giving_by_hand_what_a_rule_gives_is_written_down_once() {
+    let stage = Stage::with(STAFF).await;
+    upstream_says(&stage, "ada", &[("groups", json!(["staff"]))]);
+    stage.browser().sign_in().await;
+    let user = stage.user("ada@example.org").await;
+    let (caller, by) = (Caller::command(), By::command());
+    let office = Office::new(&stage.app.accounts, &stage.app.settings, &caller, &by);
+
+    assert!(office.grant(user.id, "staff").await.unwrap());
+    assert!(!office.grant(user.id, "staff").await.unwrap());
+
+    assert_eq!(events(&stage, "role.granted").await, [json!({ "role": "staff" })]);
+    assert_eq!(roles(&stage, "ada").await, ["member", "staff"]);
+}
+
+#[tokio::test]
+async fn no_rule_takes_the_last_administrator() {
+    let stage = Stage::with("[roles.admin]\nassign = [\"'sso:admins' in groups\"]").await;
+    for name in ["ada", "bob"] {
+        upstream_says(&stage, name, &[("groups", json!(["admins"]))]);
+        stage.browser().sign_in().await;
+    }
+
+    for name in ["ada", "bob"] {
+        upstream_says(&stage, name, &[("groups", json!([]))]);
+        stage.browser().sign_in().await;
+    }
+
+    assert_eq!(roles(&stage, "ada").await, ["member"]);
+    assert_eq!(roles(&stage, "bob").await, ["admin", "member"]);
+    assert_eq!(events(&stage, "role.kept").await.len(), 1);
+
+    grant(&stage, "ada", "admin", true).await;
+    stage.browser().sign_in().await;
+    assert_eq!(roles(&stage, "bob").await, ["member"]);
+}
+
+#[tokio::test]
+async fn the_groups_of_a_provider_go_with_its_last_identity() {
+    for by_owner in [true, false] {
+        let stage = Stage::open().await;
+        upstream_says(&stage, "ada", &[("groups", json!(["staff"]))]);
+        stage.browser().sign_in().await;
+        let user = stage.user("ada@example.org").await;
+        let first = stage.app.store().identities(user.id).await.unwrap().remove(0).subject;
+        let second = crate::domain::identity::Subject::new("sso", &first.realm, "second").unwrap();
+        let (caller, by) = (Caller::command(), By::command());
+        let (accounts, settings) = (&stage.app.accounts, &stage.app.settings);
+        assert!(accounts.connect(&user, &second, &by).await.unwrap());
+        let office = Office::new(accounts, settings, &caller, &by);
+        let doors = crate::account::Doors { mail: true, ..Default::default() };
+
+        let mut version = stage.user("ada@example.org").await.version;
+        for (subject, groups) in [(second, vec!["sso:staff".to_owned()]), (first, Vec::new())] {
+            if by_owner {
+                accounts.disconnect(&user, &subject, &doors, &by).await.unwrap().unwrap();
+            } else {
+                assert!(office.unlink(user.id, &subject).await.unwrap());
+            }
+            let after = stage.user("ada@example.org").await;
+            assert_eq!(after.groups, groups);
+            assert!(after.version > version);
+            version = after.version;
+        }
+    }
+}
+
+#[test]
+fn a_rule_that_lets_any_provider_make_administrators_is_warned_about() {
+    for (role, rule, warned) in [
+        ("admin", "claims.boss == true", 1),
+        ("admin", "provider == 'sso' && claims.boss == true", 0),
+        ("staff", "claims.boss == true", 0),
+    ] {
+        let parsed = crate::it::config::text(&format!("[roles.{role}]\nassign = [\"{rule}\"]"));
+        let found = parsed.report.warnings().iter().filter(|found| found.code == "CS-C153").count();
+        assert_eq!(found, warned, "{role} {rule}");
+    }
+}
