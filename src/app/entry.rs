@@ -119,10 +119,8 @@ impl App {
         let none = Map::new();
         let said =
             if service.wanted_claims().is_empty() { Vec::new() } else { self.accounts.all_said(user.id).await? };
-        let linked = match service.access.iter().any(|rule| rule.names("provider")) {
-            true => self.store().identities(user.id).await?,
-            false => Vec::new(),
-        };
+        let asks = service.access.iter().any(|rule| rule.names("provider"));
+        let linked = if asks { self.store().identities(user.id).await? } else { Vec::new() };
         let methods = OWN_METHODS.into_iter().chain(linked.iter().map(|linked| linked.subject.provider.as_str()));
         let ways = methods.map(|method| (method, &none));
         let mut ways = said
