@@ -54,6 +54,7 @@ pub async fn unanswered(site: &Site, about: &About<'_>, error: AskError) -> Erro
     let error = match error {
         AskError::Chain(error) => error,
         AskError::Store(error) => return error.into(),
+        error @ AskError::TooManyNames(_) => return Error::bad_request(format!("{error}.")),
     };
     if let Some(claimant) = &about.claimant {
         let what = What::new(Event::PermissionProviderFailed).details(json!({ "error": error.to_string() }));
