@@ -22,6 +22,9 @@ use crate::store::quotas::{self, Quota};
 /// What is said of who would get no token for the service, and of nobody.
 const NO_TOKEN: &str = "there would be no token for this service";
 
+/// Most users that the owners and share lists of one request may name together.
+const MOST_NAMED: usize = 1000;
+
 /// About whom something is asked.
 #[derive(Debug, Clone, Copy)]
 pub struct About<'a> {
@@ -45,6 +48,9 @@ pub enum AskError {
     /// An extension that is asked about tokens has none.
     #[error(transparent)]
     Stopped(Stopped),
+    /// The request is too large.
+    #[error("`owner` and `shared_with` of one request name at most {MOST_NAMED} users together; these are {0}")]
+    TooManyNames(usize),
 }
 
 /// What is counted.
@@ -90,6 +96,15 @@ impl App {
             return Ok(user.filter(is_theirs));
         }
         self.store().user_by_username(who).await
+    }
+
+    /// Whose answers a service or an administrator wants forgotten: as [`Self::meant`], and an account that was merged is the one it
+    /// went on in.
+    pub async fn meant_for_good(&self, who: &str) -> Result<Option<User>, StoreError> {
+        match who.parse::<Email>() {
+            Ok(_) => self.meant(who).await,
+            Err(_) => self.store().user_called(who).await,
+        }
     }
 
     /// What may be done to each of these items, in their order.
@@ -172,7 +187,7 @@ impl App {
     }
 
     /// Finds out whose owner, or whose share list, has somebody who has no account here that may be used: with one question.
-    async fn look_for_orphans(&self, wishes: &mut [Wish]) -> Result<(), StoreError> {
+    async fn look_for_orphans(&self, wishes: &mut [Wish]) -> Result<(), AskError> {
         let named = |wish: &Wish| -> Vec<UserId> {
             let names = wish.item.owner.iter().chain(&wish.item.shared_with);
             names.filter_map(|name| name.parse().ok()).collect()
@@ -180,6 +195,9 @@ impl App {
         let all: BTreeSet<UserId> = wishes.iter().flat_map(named).collect();
         if all.is_empty() {
             return Ok(());
+        }
+        if all.len() > MOST_NAMED {
+            return Err(AskError::TooManyNames(all.len()));
         }
         let usable = self.store().usable(&all).await?;
         for wish in wishes {

@@ -135,6 +135,7 @@ async fn house(settings: &Settings, world: World) -> Result<House, BootError> {
         noted: Arc::new(Memo::new(NOTED)),
         shown: Arc::default(),
         guesses: Arc::default(),
+        asks: Arc::default(),
         invalidated: Arc::default(),
         parcels: Arc::new(Notify::new()),
         net: world.net,

@@ -1,25 +1,33 @@
-//! Counts wrong API keys by client, in memory: a guess costs no write anywhere. Each process counts for itself.
+//! Counts wrong API keys by client, and questions by caller, in memory: one more costs no write anywhere. Each process counts for
+//! itself.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::config::Rate;
 
-/// Most clients that are remembered. When they are more, those who may try again are forgotten, then all.
+/// Most that are remembered. When they are more, those who may try again are forgotten, then all.
 const MOST: usize = 10_000;
 
 /// Who has guessed how often: for each client, when its next try would be free, in milliseconds since 1970.
-#[derive(Debug, Default)]
-pub struct Guesses(Mutex<HashMap<IpAddr, i64>>);
+#[derive(Debug)]
+pub struct Guesses<K = IpAddr>(Mutex<HashMap<K, i64>>);
 
-impl Guesses {
+impl<K> Default for Guesses<K> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<K: Eq + Hash> Guesses<K> {
     /// Counts one try before it is judged, so that parallel ones count too.
     ///
     /// # Errors
     /// How long to wait, if none is left.
-    pub fn take(&self, client: Option<IpAddr>, rate: Rate, now: i64) -> Result<(), Duration> {
+    pub fn count(&self, who: K, rate: Rate, now: i64) -> Result<(), Duration> {
         let (now, step) = (now * 1000, step(rate));
         let most = now + step * i64::from(rate.burst.max(1));
         let mut tries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -29,13 +37,23 @@ impl Guesses {
                 tries.clear();
             }
         }
-        let free_at = tries.entry(name(client)).or_insert(now);
+        let free_at = tries.entry(who).or_insert(now);
         let next = (*free_at).max(now) + step;
         if next > most {
             return Err(Duration::from_millis((next - most).unsigned_abs()));
         }
         *free_at = next;
         Ok(())
+    }
+}
+
+impl Guesses {
+    /// Counts one try of a client, as [`Self::count`].
+    ///
+    /// # Errors
+    /// How long to wait, if none is left.
+    pub fn take(&self, client: Option<IpAddr>, rate: Rate, now: i64) -> Result<(), Duration> {
+        self.count(name(client), rate, now)
     }
 
     /// Takes one try back: it was a good key.

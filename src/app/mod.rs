@@ -101,6 +101,8 @@ pub struct House {
     pub shown: Arc<ErrorBook>,
     /// Who presents wrong API keys, and how often.
     pub guesses: Arc<guesses::Guesses>,
+    /// Who asks what somebody may do, or looks somebody up, and how often.
+    pub asks: Arc<guesses::Guesses<String>>,
     /// Which answers of permission providers this process was told to forget.
     pub invalidated: Arc<CarriedOut>,
 }

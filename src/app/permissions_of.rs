@@ -50,12 +50,13 @@ struct Claims {
 
 impl App {
     /// What the token of a service stands for now: everything that `issue` asks is asked again. A token without a session is judged
-    /// by its user alone.
-    pub async fn permissions_of(&self, token: &str) -> Result<OfToken, Unresolved> {
+    /// by its user alone. With `only` a token of another service is dead, before anything is decided or anybody asked.
+    pub async fn permissions_of(&self, token: &str, only: Option<&str>) -> Result<OfToken, Unresolved> {
         let ring = self.house.ring.load_full();
         let said = ring.verify(token, Some(AT_JWT)).or_else(|| ring.verify(token, None)).ok_or(Unresolved::Dead)?;
         let claims: Claims = serde_json::from_value(said).map_err(|_| Unresolved::Dead)?;
-        if claims.iss != self.issuer || self.now().unix_timestamp() >= claims.exp {
+        let is_foreign = only.is_some_and(|only| only != claims.client_id);
+        if is_foreign || claims.iss != self.issuer || self.now().unix_timestamp() >= claims.exp {
             return Err(Unresolved::Dead);
         }
         let service = self.service(&claims.client_id).ok_or(Unresolved::Dead)?;

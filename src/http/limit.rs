@@ -61,6 +61,17 @@ pub async fn count_all(site: &Site, ip: Option<IpAddr>, wanted: &[Limit]) -> Res
     Ok(())
 }
 
+/// Counts one question of a caller in the memory of this process; it costs no write.
+///
+/// # Errors
+/// `too-many-requests` with the time to wait, if none is left.
+pub fn count_ask(site: &Site, ip: Option<IpAddr>, who: String, rate: Rate) -> Result<(), Error> {
+    if ip.is_some_and(|ip| site.app.settings.rate_limit.is_exempt(ip)) {
+        return Ok(());
+    }
+    site.app.house.asks.count(who, rate, site.app.store().now()).map_err(Error::too_many_requests)
+}
+
 /// Takes one attempt back from each: it was a good one. What was not counted is not taken back.
 pub async fn forgive_all(site: &Site, ip: Option<IpAddr>, counted: &[Limit]) -> Result<(), Error> {
     if ip.is_some_and(|ip| site.app.settings.rate_limit.is_exempt(ip)) {

@@ -100,7 +100,7 @@ impl Forgetter {
 #[derive(utoipa::ToSchema)]
 #[expect(dead_code, reason = "the body is read member by member; this describes it")]
 struct InvalidateFields {
-    /// Id, username or proven address; null and missing are everybody.
+    /// Id, also one from before accounts were merged, username or proven address; null and missing are everybody.
     user: Option<String>,
     /// Only administrators name one; null and missing are then all services.
     service: Option<String>,
@@ -114,11 +114,11 @@ struct InvalidateFields {
     post, path = "/api/v1/permissions/invalidate", tag = "permissions", security(("client" = []), ("api-key" = [])),
     request_body = InvalidateFields,
     responses(
-        (status = 204, description = "It is forgotten. A user whom nobody knows is, too."),
+        (status = 204, description = "It is forgotten."),
         (status = 400, description = "`bad-request`: a member is too long or of another type; the detail names it.", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "`invalid-client`, `api-key-refused`: the caller is neither a service nor an administrator.", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "`scope-missing`: the key lacks `permissions`. `access-denied`: it is another service's.", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "`service-unknown`: an administrator named a service that is not there.", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "`service-unknown`: an administrator named a service that is not there. `not-found`: there is no such user, or the address is not proven; nothing is forgotten.", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "The body is not JSON.", body = Problem, content_type = "application/problem+json"),
         (status = 429, description = "Too often.", body = Problem, content_type = "application/problem+json", headers(("retry-after" = u64, description = "In seconds."))),
     )
@@ -132,9 +132,9 @@ async fn invalidate(forgetter: Forgetter, Json(tree): Json<Tree>) -> Result<Resp
     count_all(site, None, &[Limit::of_name("permissions", &forgetter.counted(), rate)]).await?;
     let user = match who {
         None => None,
-        Some(who) => match site.app.meant(who).await? {
+        Some(who) => match site.app.meant_for_good(who).await? {
             Some(user) => Some(user.id),
-            None => return Ok(StatusCode::NO_CONTENT.into_response()),
+            None => return Err(Error::new(Code::NotFound).detail("There is no such user.")),
         },
     };
     site.app.invalidate(&Invalidation { service, user }, forgetter.by()).await?;

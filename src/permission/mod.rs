@@ -102,6 +102,13 @@ pub trait PermissionProvider: Send + Sync {
     fn access(&self, _ask: &Ask<'_>, _wish: &Wish) -> Option<Access> {
         None
     }
+    /// The same about several, in their order. Those that take their time over it do it where no request waits for the thread.
+    ///
+    /// # Errors
+    /// As [`Self::permissions`].
+    async fn access_all(&self, ask: &Ask<'_>, wishes: &[Wish]) -> Result<Vec<Option<Access>>, PermissionError> {
+        Ok(wishes.iter().map(|wish| self.access(ask, wish)).collect())
+    }
     /// Whether `value` is within the limit `name`. `None`: the number in `limits` of its answer decides, as the most that is allowed.
     fn within(&self, _ask: &Ask<'_>, _name: &str, _value: f64) -> Option<Access> {
         None

@@ -1,9 +1,10 @@
 //! What is noted on the way and written down later: what observers would change, and what providers were asked.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::shadow::Counts;
+use crate::domain::id::UserId;
 use crate::store::records::{self, KEPT, Recorded};
 use crate::store::shadows::{self, Counted, Differing};
 use crate::store::{Store, StoreError};
@@ -61,16 +62,22 @@ impl Notes {
         of_one.push_back(recorded);
     }
 
-    /// Writes what waits.
+    /// Writes what waits, but nothing of users who were erased meanwhile.
     pub async fn write(&self, store: &Store) -> Result<(), StoreError> {
-        let differing: Vec<_> = std::mem::take(&mut *lock(&self.differing)).into_values().collect();
+        let mut differing: Vec<_> = std::mem::take(&mut *lock(&self.differing)).into_values().collect();
+        let mut asked = std::mem::take(&mut *lock(&self.asked));
+        let whose = differing.iter().map(|row| &row.who);
+        let gone = gone(store, whose.chain(asked.values().flatten().map(|row| &row.who))).await?;
+        differing.retain(|row| !gone.contains(&row.who));
         let counted: Vec<_> = lock(&self.observers).iter().map(|(id, of)| (id.clone(), of.counts.now())).collect();
         let news = self.since_written(&counted);
         shadows::write(store, &news, differing).await?;
         for (id, now) in counted {
             lock(&self.observers).entry(id).or_default().written = now;
         }
-        let asked = std::mem::take(&mut *lock(&self.asked));
+        for recorded in asked.values_mut() {
+            recorded.retain(|row| !gone.contains(&row.who));
+        }
         for (provider, recorded) in asked {
             records::write(store, &provider, recorded.into()).await?;
         }
@@ -86,6 +93,16 @@ impl Notes {
         let news = counted.iter().map(|(id, now)| (id.clone(), now.since(written(id))));
         news.filter(|(_, news)| *news != Counted::default()).collect()
     }
+}
+
+/// Those of these who are users without an account any more. Other names are those of services.
+async fn gone(store: &Store, whose: impl Iterator<Item = &String>) -> Result<BTreeSet<String>, StoreError> {
+    let ids: BTreeSet<UserId> = whose.filter_map(|who| who.parse().ok()).collect();
+    if ids.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let there = store.existing(&ids).await?;
+    Ok(ids.difference(&there).map(ToString::to_string).collect())
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

@@ -58,6 +58,18 @@ impl Store {
         Ok(usable.into_iter().map(UserId).collect())
     }
 
+    /// Which of these have an account, whatever its state.
+    pub async fn existing(&self, ids: &BTreeSet<UserId>) -> Result<BTreeSet<UserId>, StoreError> {
+        let existing: Vec<uuid::Uuid> = user::Entity::find()
+            .select_only()
+            .column(user::Column::Id)
+            .filter(user::Column::Id.is_in(ids.iter().map(|id| id.0)))
+            .into_tuple()
+            .all(self.write())
+            .await?;
+        Ok(existing.into_iter().map(UserId).collect())
+    }
+
     /// The user who had this id elsewhere.
     pub async fn user_by_alias(&self, name: &str) -> Result<Option<User>, StoreError> {
         match alias::Entity::find_by_id(name.to_owned()).one(self.read()).await? {

@@ -201,6 +201,33 @@ async fn the_sessions_of_a_user_in_the_service_end_and_no_others() {
     assert_eq!(left, 1);
 }
 
+#[tokio::test]
+async fn who_has_sessions_is_not_told_apart_from_nobody_and_each_try_is_written_down_and_counted() {
+    use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _};
+
+    use crate::store::entity::audit_event::{Column, Entity};
+    let rate = "rate_limit.api_key = { limit = 60, per = \"1m\", burst = 4 }";
+    let stage = Stage::with(&format!("{rate}\n{FILE}")).await;
+    let (_, key) = wanda(&stage).await;
+    made(&stage, "ada", &["member"]).await;
+    let boss = made(&stage, "boss", &["admin"]).await;
+    let tries = ["nobody".to_owned(), "nobody@example.com".to_owned(), "ada@example.com".to_owned(), boss.to_string()];
+
+    for who in &tries {
+        let reply = ask(&stage, &key, "DELETE", &format!("wiki/sessions/{who}")).await;
+        assert_eq!((reply.status, reply.json()), (200, json!({ "changed": false })), "{who}");
+    }
+    let refused = ask(&stage, &key, "DELETE", "wiki/sessions/ada").await;
+    assert_eq!((refused.status, refused.header("retry-after")), (429, Some("1")));
+    stage.wait(time::Duration::SECOND);
+    assert_eq!(ask(&stage, &key, "DELETE", "wiki/sessions/ada").await.status, 200);
+
+    let noted = Entity::find().filter(Column::Event.eq("session.revoked")).all(stage.app.store().read()).await.unwrap();
+    assert_eq!(noted.len(), 5);
+    assert!(noted.iter().all(|event| event.target.is_none()), "nothing happened to anybody");
+    assert!(noted.iter().all(|event| event.service.as_deref() == Some("wiki") && event.actor_kind == "key"));
+}
+
 /// The codes of a file's mistakes.
 fn mistakes(text: &str) -> Vec<&'static str> {
     let world = config::World { env: &|_| Some("a value that is long enough".into()), overrides: Vec::new() };

@@ -60,6 +60,10 @@ async fn the_answer_says_all_but_the_token() {
     let refused = ask(&stage, &key, "?service=admins&user=ada@example.com").await.json();
     assert!(refused["refusal"].as_str().unwrap().contains("admin"), "{refused}");
     let assumed = ask(&stage, &key, "?service=admins&user=ada@example.com&role=admin").await.json();
+    let listed = ask(&stage, &key, "?service=admins&user=ada@example.com&role=%20admin%20,,").await.json();
+    assert_eq!(listed["roles"], assumed["roles"]);
+    let none = ask(&stage, &key, "?service=admins&user=ada@example.com&role=").await.json();
+    assert_eq!(none["roles"], refused["roles"]);
     assert!(assumed.get("refusal").is_none() && assumed["payload"]["roles"] == json!(["admin", "member"]), "{assumed}");
     let off = ask(&stage, &key, "?service=closed&user=ada@example.com").await;
     assert!(off.status == 200 && off.json()["refusal"] == "the service is not enabled", "{}", off.body);

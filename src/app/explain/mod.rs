@@ -43,6 +43,12 @@ pub struct Query<'a> {
     pub permission: Option<&'a str>,
 }
 
+/// The roles of a list with commas between them; what is empty is left out.
+pub fn roles_in(text: Option<&str>) -> Vec<String> {
+    let roles = text.unwrap_or_default().split(',').map(str::trim);
+    roles.filter(|role| !role.is_empty()).map(str::to_owned).collect()
+}
+
 /// The question makes no sense.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Senseless {

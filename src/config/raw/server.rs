@@ -234,9 +234,9 @@ pub struct RateLimit {
     pub mail_ip: Rate,
     /// Sign-ups from one client address.
     pub signup_ip: Rate,
-    /// Token requests of one service.
+    /// Token requests of one service; its questions about what somebody may do are counted beside them.
     pub token_client: Rate,
-    /// Requests with one API key; wrong keys count for the client address.
+    /// Requests with one API key, and questions of one person about what they may do; wrong keys count for the client address.
     pub api_key: Rate,
     /// Shuts a client address out that fails too often; off unless given.
     pub ban: Option<Ban>,

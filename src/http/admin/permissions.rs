@@ -10,7 +10,7 @@ use axum::routing::get;
 use serde::Deserialize;
 
 use super::guard::Administrator;
-use crate::app::explain::{ExplainError, Explained, Query as Asked};
+use crate::app::explain::{ExplainError, Explained, Query as Asked, roles_in};
 use crate::domain::scope::Scope;
 use crate::http::auth::answer;
 use crate::http::error::{Code, Error, Problem};
@@ -62,8 +62,7 @@ pub async fn explain(admin: Administrator, Query(query): Query<ExplainQuery>) ->
     let service = app.settings.services.iter().find(|service| service.id == wanted);
     let service = service.ok_or(Code::ServiceUnknown)?;
     let user = admin.find(&who).await?;
-    let roles: Vec<String> =
-        query.role.iter().flat_map(|roles| roles.split(',')).map(|role| role.trim().to_owned()).collect();
+    let roles = roles_in(query.role.as_deref());
     let asked = Asked {
         service,
         user: &user,

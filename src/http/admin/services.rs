@@ -5,15 +5,19 @@ use axum::extract::Path;
 use axum::response::Response;
 use axum::routing::{delete, get, put};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::guard::Administrator;
 use super::page;
 use super::shown::Done;
+use crate::account::administration::AdminError;
+use crate::domain::audit::{Event, What};
 use crate::domain::id::UserId;
 use crate::domain::user::User;
 use crate::http::auth::answer;
 use crate::http::error::{Error, Problem};
 use crate::http::fields::Query;
+use crate::http::limit::count_ask;
 use crate::http::site::Running;
 use crate::store::people::Wanted;
 
@@ -178,10 +182,11 @@ pub async fn take(
     delete, path = "/api/v1/services/{service}/sessions/{who}", tag = "services", security(("api-key" = [])),
     params(("service" = String, Path, description = "The service."), ("who" = String, Path, description = "An id, an address, a username, or an old id.")),
     responses(
-        (status = 200, description = "They have none in the service.", body = Done),
+        (status = 200, description = "Whether any were ended. Nobody, somebody without sessions in the service and somebody above the caller are answered alike: `changed` is false.", body = Done),
         (status = 401, description = "`api-key-refused`: there is no key, or it cannot be used here and now.", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "`scope-missing`, `network-refused`, `admin-needs-factor`, or `deed-refused`: this is beyond the service, or the person is above the caller.", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "`not-found`: there is no such service, role or user for the caller.", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "`scope-missing`, `network-refused`, or `admin-needs-factor`.", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "`not-found`: there is no such service for the caller.", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "`too-many-requests`: too often with this key.", body = Problem, content_type = "application/problem+json", headers(("retry-after" = u64, description = "In seconds."))),
     )
 )]
 pub async fn end_sessions(
@@ -189,6 +194,22 @@ pub async fn end_sessions(
     Path((service, who)): Path<(String, String)>,
 ) -> Result<Response, Error> {
     let steward = admin.steward(&service)?;
-    let user = admin.find(&who).await?;
-    Ok(answer(&Done { changed: steward.office().end_kept(user.id, &steward.service.id).await? > 0 }))
+    let who_asks = format!("key {}", admin.key_id());
+    count_ask(&admin.site, admin.by().ip, who_asks, admin.site.app.settings.rate_limit.api_key)?;
+    let office = steward.office();
+    let ended = match office.find(&who).await {
+        Ok(user) => office.end_kept(user.id, &service).await,
+        Err(error) => Err(error),
+    };
+    let ended = match ended {
+        Ok(ended) => ended,
+        Err(AdminError::NotFound | AdminError::Refused(_)) => 0,
+        Err(error) => return Err(error.into()),
+    };
+    if ended == 0 {
+        // It names nobody: their own page tells people what happened to them, and nothing did.
+        let what = What::new(Event::SessionRevoked).service(Some(&service)).details(json!({ "sessions": 0 }));
+        admin.site.app.accounts.note(admin.by(), what).await?;
+    }
+    Ok(answer(&Done { changed: ended > 0 }))
 }

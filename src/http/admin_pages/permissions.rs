@@ -13,7 +13,7 @@ use serde_json::json;
 use url::form_urlencoded;
 
 use super::administrator;
-use crate::app::explain::{ExplainError, Explained, Query as Asked, Told};
+use crate::app::explain::{ExplainError, Explained, Query as Asked, Told, roles_in};
 use crate::domain::audit::Actor;
 use crate::http::browser::Browser;
 use crate::http::error::Code;
@@ -165,12 +165,7 @@ async fn ask(site: &Site, typed: &Typed, csrf: &str) -> Result<Result<Option<Exp
     let Some(user) = app.store().user_called(who).await? else {
         return Ok(Err("There is no user with this id, address or username.".into()));
     };
-    let roles: Vec<String> = said(typed.role.as_deref())
-        .into_iter()
-        .flat_map(|roles| roles.split(','))
-        .map(|role| role.trim().to_owned())
-        .filter(|role| !role.is_empty())
-        .collect();
+    let roles = roles_in(typed.role.as_deref());
     let asked = Asked {
         service,
         user: &user,

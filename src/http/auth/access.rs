@@ -94,6 +94,7 @@ pub(super) struct May {
         (status = 401, description = "`invalid-client`, `api-key-refused`, `login-required`: nobody we know asks.", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "`access-denied`: they ask about others. `scope-missing`: the API key is not for it.", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "The body is not JSON.", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "`too-many-requests`: too many questions of this caller.", body = Problem, content_type = "application/problem+json", headers(("retry-after" = u64, description = "In seconds."))),
         (status = 503, description = "`permission-provider-failed`: it cannot be determined now.", body = Problem, content_type = "application/problem+json", headers(("retry-after" = u64, description = "In seconds."))),
     )
 )]

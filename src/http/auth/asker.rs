@@ -17,6 +17,7 @@ use crate::http::caller::{key_in_address, keyed, no_key_in};
 use crate::http::client::ClientIp;
 use crate::http::error::{Code, Error};
 use crate::http::fields::read_urlencoded;
+use crate::http::limit::count_ask;
 use crate::http::service_caller::ServiceCaller;
 use crate::http::site::{Running, Site};
 use crate::http::tree::Place;
@@ -57,6 +58,14 @@ impl FromRequestParts<Running> for Asker {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, running: &Running) -> Result<Self, Error> {
+        let asker = Self::of(parts, running).await?;
+        asker.count()?;
+        Ok(asker)
+    }
+}
+
+impl Asker {
+    async fn of(parts: &Parts, running: &Running) -> Result<Self, Error> {
         let query: TokenQuery = read_urlencoded(parts.uri.query().unwrap_or_default().as_bytes())?;
         if query.jwt.as_deref().is_some_and(ApiKey::is_meant) {
             return Err(key_in_address());
@@ -83,9 +92,18 @@ impl FromRequestParts<Running> for Asker {
         }
         Ok(Self::Service(Box::new(ServiceCaller::of_key(site, &key, &Scope::Permissions, (parts, ip))?)))
     }
-}
 
-impl Asker {
+    /// Counts the question, whatever it is about: a service's by its id, anybody else's by theirs.
+    fn count(&self) -> Result<(), Error> {
+        let limits = &self.site().app.settings.rate_limit;
+        let (ip, who, rate) = match self {
+            Self::Service(caller) => (caller.by.ip, format!("service {}", caller.id()), limits.token_client),
+            Self::Person(_, live, ip) => (*ip, format!("user {}", live.user.id), limits.api_key),
+            Self::Holder(_, key, ip) => (*ip, format!("user {}", Claimant::of_key(key).who.subject()), limits.api_key),
+        };
+        count_ask(self.site(), ip, who, rate)
+    }
+
     /// The site they came to.
     pub fn site(&self) -> &Site {
         match self {

@@ -55,6 +55,7 @@ pub async fn unanswered(site: &Site, about: &About<'_>, error: AskError) -> Erro
         AskError::Chain(error) => error,
         AskError::Store(error) => return error.into(),
         AskError::Stopped(stopped) => return refused(Refusal::Stopped(stopped)),
+        error @ AskError::TooManyNames(_) => return Error::bad_request(format!("{error}.")),
     };
     if let Some(claimant) = &about.claimant {
         let what = What::new(Event::PermissionProviderFailed).details(json!({ "error": error.to_string() }));

@@ -83,7 +83,7 @@ impl FromRequestParts<Running> for ServiceToken {
     )
 )]
 pub(super) async fn own(site: Site, ServiceToken(token): ServiceToken) -> Result<Response, Error> {
-    match site.app.permissions_of(&token).await {
+    match site.app.permissions_of(&token, None).await {
         Ok(found) => Ok(answer(&Permitted::from(found))),
         Err(Unresolved::Dead) => Err(Code::TokenRefused.into()),
         Err(Unresolved::Refused(refusal)) => Err(refused(refusal)),
@@ -127,14 +127,14 @@ pub(super) async fn of_token(
     Caller(caller): Caller,
     JsonOrForm(fields): JsonOrForm<FetchFields>,
 ) -> Result<Response, Error> {
-    let introspected = match caller.site.app.permissions_of(&fields.token).await {
-        Ok(found) if found.service == caller.id() => Introspected { active: true, permitted: Some(found.into()) },
+    let introspected = match caller.site.app.permissions_of(&fields.token, Some(caller.id())).await {
+        Ok(found) => Introspected { active: true, permitted: Some(found.into()) },
         Err(Unresolved::Refused(refusal)) => match refused(refusal) {
             error if error.code.status() == StatusCode::FORBIDDEN => Introspected::INACTIVE,
             error => return Err(error),
         },
         Err(Unresolved::Store(error)) => return Err(error.into()),
-        Ok(_) | Err(Unresolved::Dead) => Introspected::INACTIVE,
+        Err(Unresolved::Dead) => Introspected::INACTIVE,
     };
     Ok(answer(&introspected))
 }

@@ -75,6 +75,11 @@ impl PermissionProvider for Cedar {
         self.engine.access(&Facts::of(ask), wish)
     }
 
+    async fn access_all(&self, ask: &Ask<'_>, wishes: &[Wish]) -> Result<Vec<Option<Access>>, PermissionError> {
+        let (engine, facts, wishes) = (Arc::clone(&self.engine), Facts::of(ask), wishes.to_vec());
+        self.workers.run(move || wishes.iter().map(|wish| engine.access(&facts, wish)).collect()).await
+    }
+
     fn rules(&self, ask: &Ask<'_>) -> Vec<Rule> {
         self.engine.rules(&Facts::of(ask))
     }

@@ -1,9 +1,12 @@
 //! One deed on one item, and one value of a limit: what no list of names answers.
 
-use super::{Chain, ChainError, Granted, Link, Question, Run};
+use std::time::Duration;
+
+use super::{Chain, ChainError, Link, Question, Run};
 use crate::domain::access::{Access, Said, Wish, by_name, denying};
 use crate::domain::permission::{Decision, Merge, Merged, Pattern, Verdict};
-use crate::permission::Ask;
+use crate::permission::hearing::late;
+use crate::permission::{Ask, OnError};
 
 /// What the providers of a service say about a value.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,19 +29,17 @@ impl Chain {
     /// As [`Self::decide`].
     pub async fn access(&self, question: &Question<'_>, wishes: &[Wish]) -> Result<Vec<Access>, ChainError> {
         let who = question.who.subject();
-        let mut heard = Heard::new(question.service.merge);
-        self.walk(question, |link, ask, decision| {
-            heard.denied.extend(decision.denied.iter().cloned());
-            let said: Vec<_> = wishes.iter().map(|wish| link.provider.access(ask, wish)).collect();
-            if said.iter().all(Option::is_none) {
-                heard.maps.get_or_insert_with(|| (heard.items.len(), Merged::new(heard.merge))).1.add(decision.clone());
-            } else {
-                let said = said.into_iter().zip(wishes);
-                let by_map = |wish| by_name(&decision.permissions, &who, wish);
-                heard.items.push(said.map(|(said, wish)| said.unwrap_or_else(|| by_map(wish))).collect());
+        let (mut run, mut heard) = (Run::new(question), Heard::new(question.service.merge));
+        for link in self.counting(question.service) {
+            let link = link?;
+            let ask = run.ask();
+            let Some(answer) = self.heard(link, &ask, run.until).await? else { continue };
+            if answer.decision.verdict == Verdict::Allow {
+                let Some(said) = said_by(link, &ask, wishes, run.left()).await? else { continue };
+                heard.add(&who, said, wishes, &answer.decision);
             }
-        })
-        .await?;
+            run.add(link, answer)?;
+        }
         Ok(wishes.iter().enumerate().map(|(nth, wish)| heard.about(nth, &who, wish)).collect())
     }
 
@@ -51,43 +52,47 @@ impl Chain {
         let (mut said, mut is_first) = (None, true);
         // A provider that knows no such limit may say that nothing hinders them: that counts where nobody knows it.
         let mut unhindered = None;
-        let granted = self
-            .walk(question, |link, ask, decision| {
+        let mut run = Run::new(question);
+        for link in self.counting(question.service) {
+            let link = link?;
+            let ask = run.ask();
+            let Some(answer) = self.heard(link, &ask, run.until).await? else { continue };
+            if answer.decision.verdict == Verdict::Allow {
                 let counts = std::mem::take(&mut is_first) || question.service.merge != Merge::First;
                 if said.is_none() && counts {
-                    let says = of_provider(link, ask, decision, name, value);
-                    let knows =
-                        decision.limits.contains_key(name) || says.as_ref().is_none_or(|says| !says.is_allowed());
-                    if knows {
+                    let says = of_provider(link, &ask, &answer.decision, name, value);
+                    let is_no = says.as_ref().is_none_or(|says| !says.is_allowed());
+                    if is_no || answer.decision.limits.contains_key(name) {
                         said = says;
                     } else if unhindered.is_none() {
                         unhindered = says;
                     }
                 }
-            })
-            .await?;
-        let limit = granted.limits.get(name).and_then(serde_json::Value::as_f64);
+            }
+            run.add(link, answer)?;
+        }
+        let limit = run.into_granted().limits.get(name).and_then(serde_json::Value::as_f64);
         Ok(Within { said: said.or(unhindered).unwrap_or_else(Access::silent), limit })
     }
+}
 
-    /// Runs the service's providers as [`Self::decide`] does, and shows each allow with what was asked. Providers that only run
-    /// beside the others have no voice.
-    async fn walk(
-        &self,
-        question: &Question<'_>,
-        mut each: impl FnMut(&Link, &Ask<'_>, &Decision),
-    ) -> Result<Granted, ChainError> {
-        let mut run = Run::new(question);
-        for link in self.counting(question.service) {
-            let link = link?;
-            let ask = run.ask();
-            let Some(heard) = self.heard(link, &ask, run.until).await? else { continue };
-            if heard.decision.verdict == Verdict::Allow {
-                each(link, &ask, &heard.decision);
-            }
-            run.add(link, heard)?;
+/// What the provider says about each wish, or what its failure means: as if it abstained (`None`), or no answer. No item's answer is
+/// kept, so there is none from before.
+async fn said_by(
+    link: &Link,
+    ask: &Ask<'_>,
+    wishes: &[Wish],
+    left: Duration,
+) -> Result<Option<Vec<Option<Access>>>, ChainError> {
+    let policy = link.provider.policy();
+    let said = tokio::time::timeout(policy.timeout.min(left), link.provider.access_all(ask, wishes)).await;
+    match said.unwrap_or_else(|_| Err(late())) {
+        Ok(said) => Ok(Some(said)),
+        Err(error) if policy.on_error == OnError::Skip => {
+            tracing::warn!(permission.provider = %link.id, %error, "a permission provider is skipped");
+            Ok(None)
         }
-        Ok(run.into_granted())
+        Err(source) => Err(ChainError::Unavailable { provider: link.id.clone(), source }),
     }
 }
 
@@ -113,6 +118,17 @@ struct Heard {
 impl Heard {
     fn new(merge: Merge) -> Self {
         Self { merge, maps: None, items: Vec::new(), denied: Vec::new() }
+    }
+
+    fn add(&mut self, who: &str, said: Vec<Option<Access>>, wishes: &[Wish], decision: &Decision) {
+        self.denied.extend(decision.denied.iter().cloned());
+        if said.iter().all(Option::is_none) {
+            self.maps.get_or_insert_with(|| (self.items.len(), Merged::new(self.merge))).1.add(decision.clone());
+        } else {
+            let by_map = |wish| by_name(&decision.permissions, who, wish);
+            let said = said.into_iter().zip(wishes);
+            self.items.push(said.map(|(said, wish)| said.unwrap_or_else(|| by_map(wish))).collect());
+        }
     }
 
     fn about(&self, nth: usize, who: &str, wish: &Wish) -> Access {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::Router;
+use sea_orm::EntityTrait as _;
 use serde_json::{Value, json};
 use time::Duration;
 
@@ -13,6 +14,7 @@ use crate::it::stage::request::Reply;
 use crate::it::stage::script::SHOP_SECRET;
 use crate::it::stage::{House, Stage, set_roles};
 use crate::store::api_keys::Owner;
+use crate::store::entity::rate_limit::Entity as RateLimit;
 
 /// A shop whose members read all pages and change their own, whatever else they may.
 pub const PAGES: &str = r#"
@@ -258,4 +260,66 @@ async fn a_provider_is_asked_once_for_all_checks_and_its_failure_is_a_failure() 
     let failed = asks(&stage, body).await;
     assert_eq!((failed.status, failed.problem().as_str()), (503, "permission-provider-failed"));
     assert!(failed.header("retry-after").is_some());
+}
+
+#[tokio::test]
+async fn questions_are_counted_by_who_asks_them_and_without_a_write() {
+    let rates =
+        "token_client = { limit = 60, per = \"1m\", burst = 3 }\napi_key = { limit = 60, per = \"1m\", burst = 2 }";
+    let stage = Stage::with(&format!("{PAGES}\n[rate_limit]\n{rates}")).await;
+    let (id, token) = ada(&stage).await;
+    let wiki = add(&stage, &Owner::Service("wiki".into()), &["permissions"]).await.key.reveal().to_owned();
+    let own = add(&stage, &Owner::User(id), &["authorize"]).await.key.reveal().to_owned();
+    let deed = json!({ "user": null, "service": "shop", "action": "read", "item": { "type": "page" } });
+    let value = json!({ "user": null, "service": "shop", "limit": "size", "value": 1 });
+    let mine = |body: &Value| {
+        let mut body = body.clone();
+        body.as_object_mut().unwrap().remove("user");
+        body
+    };
+    let shop = async |path: &str, body: &Value| stage.post(path).basic("shop", SHOP_SECRET).json(body).await;
+    let person = async |token: &str, path: &str, body: &Value| stage.post(path).bearer(token).json(&mine(body)).await;
+    let rows = async || RateLimit::find().all(stage.app.store().read()).await.unwrap().len();
+    let before = rows().await;
+
+    for (path, body) in [("/auth/access", &deed), ("/auth/limit", &value), ("/auth/access", &deed)] {
+        assert_eq!(shop(path, body).await.status, 200, "{path}");
+    }
+    for (path, body) in [("/auth/access", &deed), ("/auth/limit", &value)] {
+        let refused = shop(path, body).await;
+        assert_eq!((refused.status, refused.header("retry-after")), (429, Some("1")), "{path}");
+    }
+    let other = json!({ "user": null, "action": "read", "item": { "type": "page" } });
+    assert_eq!(stage.post("/auth/access").bearer(&wiki).json(&other).await.status, 200, "each has its own count");
+    assert_eq!(person(&token, "/auth/access", &deed).await.status, 200);
+    assert_eq!(person(&own, "/auth/limit", &value).await.status, 200);
+    for token in [&token, &own] {
+        let refused = person(token, "/auth/access", &deed).await;
+        assert_eq!((refused.status, refused.header("retry-after")), (429, Some("1")), "one person, one count");
+    }
+    assert_eq!(rows().await, before);
+
+    stage.wait(Duration::SECOND);
+    assert_eq!(shop("/auth/limit", &value).await.status, 200);
+    assert_eq!(person(&own, "/auth/access", &deed).await.status, 200);
+    assert_eq!(shop("/auth/access", &deed).await.status, 429);
+}
+
+#[tokio::test]
+async fn a_thousand_users_are_the_most_that_one_request_names() {
+    let stage = Stage::with(PAGES).await;
+    let name = |nth: usize| format!("usr_0198c7c2f3a47b4e9d0a5f6e{nth:08x}");
+    let check = |from: usize, many: usize| {
+        let names: Vec<_> = (from..from + many).map(name).collect();
+        json!({ "action": "read", "item": { "type": "page", "owner": name(0), "shared_with": names } })
+    };
+    let mut checks: Vec<_> = (0..10).map(|nth| check(nth * 100, 100)).collect();
+
+    let all = asks(&stage, json!({ "user": null, "checks": checks })).await;
+    checks.push(check(1000, 1));
+    let refused = asks(&stage, json!({ "user": null, "checks": checks })).await;
+
+    assert_eq!(all.status, 200, "{}", all.body);
+    assert_eq!((refused.status, refused.problem().as_str()), (400, "bad-request"));
+    assert!(refused.body.contains("at most 1000 users together; these are 1001"), "{}", refused.body);
 }

@@ -195,6 +195,7 @@ async fn a_service_sends_its_token_in_the_body_and_learns_nothing_of_others() {
     assert_eq!(stage.post("/auth/permissions").form(&[("token", &shop)]).await.problem(), "invalid-client");
     stage.internet.take_down("permissions.test");
     assert_eq!(ask(&shop).await.problem(), "permission-provider-failed");
+    assert_eq!(ask(&old).await.json(), json!({ "active": false }), "nobody is asked about the tokens of others");
 }
 
 #[tokio::test]

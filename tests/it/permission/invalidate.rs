@@ -12,6 +12,7 @@ use tokio::sync::Semaphore;
 
 use super::{Act, Scripted, ada, allow, chain, names, policy, question, service, stage};
 use crate::domain::audit::By;
+use crate::domain::user::Username;
 use crate::it::api_keys::add;
 use crate::it::stage::script::SHOP_SECRET;
 use crate::it::stage::{Reply, Stage, set_roles};
@@ -20,6 +21,7 @@ use crate::store::api_keys::Owner;
 use crate::store::audit::search::Filter;
 use crate::store::entity::invalidation;
 use crate::store::invalidations::Invalidation;
+use crate::store::users::NewUser;
 
 #[tokio::test]
 async fn only_what_is_meant_is_forgotten() {
@@ -183,7 +185,6 @@ async fn nobody_has_anothers_answers_forgotten() {
     assert_eq!(ask(&member, json!({})).await.problem(), "scope-missing");
     assert_eq!(ask(&token, json!({})).await.problem(), "api-key-refused");
     assert_eq!(stage.post("/api/v1/permissions/invalidate").json(&json!({})).await.problem(), "invalid-client");
-    assert_eq!(invalidates(&stage, json!({ "user": "nobody" })).await.status, 204);
     for wrong in [json!({ "user": 7 }), json!([]), json!({ "user": "n".repeat(321) })] {
         assert_eq!(invalidates(&stage, wrong).await.problem(), "bad-request");
     }
@@ -198,6 +199,44 @@ async fn nobody_has_anothers_answers_forgotten() {
     for body in [json!({ "service": "shop" }), json!({}), json!({ "user": "ada" })] {
         assert_eq!(ask(&admin, body).await.status, 204);
         assert_eq!(asked().await, 1);
+    }
+}
+
+#[tokio::test]
+async fn a_user_whom_nobody_knows_is_not_found_and_a_merged_account_is_the_one_it_went_on_in() {
+    let (stage, calls, token) = far().await;
+    let ada = stage.user("ada@example.org").await.id;
+    let asked = async || {
+        let before = calls.load(Ordering::SeqCst);
+        stage.get("/auth/authorize?service=shop").bearer(&token).await;
+        calls.load(Ordering::SeqCst) - before
+    };
+    let made = async |name: &str, is_proven: bool| {
+        let email = Some((format!("{name}@example.com").parse().unwrap(), is_proven));
+        let new = NewUser { username: Username::new(name), email, ..NewUser::default() };
+        stage.app.accounts.add(new, None, &By::command()).await.unwrap().id
+    };
+    let (old, _) = (made("old", true).await, made("eve", false).await);
+    set_roles(stage.app.store(), ada, &["admin", "member"]).await;
+    let admin = add(&stage, &Owner::User(ada), &["permissions", "users:write"]).await.key.reveal().to_owned();
+    let post = |path: String, body: Value| stage.post(&path).bearer(&admin).json(&body);
+    let merged = post(format!("/api/v1/users/{old}/merge"), json!({ "into": ada.to_string() })).await;
+    assert_eq!(merged.status, 200, "{}", merged.body);
+    asked().await;
+
+    for nobody in ["nobody", "nobody@example.com", "eve@example.com", "usr_0198c7c2f3a47b4e9d0a5f6e7d8c9b0a"] {
+        let body = json!({ "user": nobody });
+        let by_admin = post("/api/v1/permissions/invalidate".into(), body.clone()).await;
+        for reply in [invalidates(&stage, body).await, by_admin] {
+            assert_eq!((reply.status, reply.problem().as_str()), (404, "not-found"), "{nobody}");
+        }
+        assert_eq!(asked().await, 0, "{nobody}");
+    }
+    assert_eq!(invalidates(&stage, json!({ "user": "eve" })).await.status, 204);
+    assert_eq!(asked().await, 0);
+    for who in [old.to_string(), ada.to_string()] {
+        assert_eq!(invalidates(&stage, json!({ "user": who })).await.status, 204, "{who}");
+        assert_eq!(asked().await, 1, "{who}");
     }
 }
 

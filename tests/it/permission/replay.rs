@@ -91,4 +91,10 @@ async fn only_the_last_questions_are_kept_and_none_of_who_is_gone() {
     assert_eq!(export["permissions_compared"], json!([]));
     assert!(erase(&stage, &user).await.unwrap());
     assert_eq!(recorded(&stage).await.len(), 0);
+
+    let notes = &stage.app.house.chain_state.notes;
+    notes.record(one.clone());
+    notes.record(Recorded { who: "wiki".into(), is_machine: true, ..one });
+    let left: Vec<_> = recorded(&stage).await.into_iter().map(|one| one.who).collect();
+    assert_eq!(left, ["wiki"], "what was asked before they went is not written down late");
 }

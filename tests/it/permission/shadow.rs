@@ -12,7 +12,7 @@ use crate::jobs;
 use crate::permission::ProviderPolicy;
 use crate::permission::chain::ChainError;
 use crate::permission::compare::{Difference, Said, differences};
-use crate::store::shadows::{Counted, Shadow};
+use crate::store::shadows::{Counted, Differing, Shadow};
 
 /// The usual house, and a static observer beside it.
 const OBSERVED: &str = r#"
@@ -171,6 +171,11 @@ async fn what_an_observer_would_change_is_counted_and_listed_for_every_process()
     assert!(erase(&stage, &user).await.unwrap());
     let left = stage.app.shadow("next").await.unwrap();
     assert_eq!((left.differences.len(), left.counts.asked), (0, 2), "nothing is kept of who is gone");
+    let late = [row.clone(), Differing { who: "shop".into(), ..row.clone() }];
+    stage.app.house.chain_state.notes.differ(late.into());
+    jobs::note(&stage.app).await.unwrap();
+    let left: Vec<_> = stage.app.shadow("next").await.unwrap().differences.into_iter().map(|row| row.who).collect();
+    assert_eq!(left, ["shop"], "nor is it written down late");
     stage.app.forget_shadow("next").await.unwrap();
     assert_eq!(stage.app.shadow("next").await.unwrap().counts, Counted::default());
 }

@@ -283,3 +283,43 @@ async fn both_questions_share_one_memory_with_tokens() {
 
     assert_eq!(provider.calls(), 1);
 }
+
+/// A provider that has a name for everything and no answer about items.
+struct Failing(ProviderPolicy, bool);
+
+#[async_trait]
+impl PermissionProvider for Failing {
+    async fn permissions(&self, _: &Ask<'_>) -> Result<Decision, PermissionError> {
+        Ok(allow(&["page:*"]))
+    }
+
+    fn policy(&self) -> &ProviderPolicy {
+        &self.0
+    }
+
+    async fn access_all(&self, _: &Ask<'_>, _: &[Wish]) -> Result<Vec<Option<Access>>, PermissionError> {
+        if self.1 {
+            std::future::pending::<()>().await;
+        }
+        Err(PermissionError::Unreachable("gone".into()))
+    }
+}
+
+#[tokio::test]
+async fn who_has_no_answer_about_items_or_none_in_time_is_not_heard_by_name_instead() {
+    let table = [(OnError::Deny, None), (OnError::Stale, None), (OnError::Skip, Some([Said::Allowed, Said::Silent]))];
+    for (on_error, expected) in table {
+        for hangs in [false, true] {
+            let timeout = std::time::Duration::from_millis(10);
+            let failing = Failing(ProviderPolicy { on_error, timeout, ..policy() }, hangs);
+            let (chain, _) = of(&[Arc::new(failing), maps(allow(&["page:edit"]))]);
+            let (wiki, user) = (service("wiki", &["p0", "p1"]), ada());
+            let wishes = [wish("page", "edit"), wish("page", "view")];
+            match (chain.access(&question(&wiki, &user), &wishes).await, expected) {
+                (Ok(said), Some(expected)) => assert_eq!([said[0].said, said[1].said], expected),
+                (Err(ChainError::Unavailable { provider, .. }), None) => assert_eq!(provider, "p0"),
+                (said, _) => panic!("{said:?} {on_error:?} {hangs}"),
+            }
+        }
+    }
+}

@@ -1,7 +1,13 @@
 //! One action on one item, by Cedar policies.
 
+use std::future::Future as _;
+use std::task::{Context, Waker};
+
 use super::{Shelf, asked};
 use crate::domain::access::{Access, Item, Said, Wish};
+use crate::domain::permission::Permissions;
+use crate::it::permission::service;
+use crate::permission::{Ask, Who};
 
 const SCHEMA: &str = r#"
 entity User = { id: String, roles: Set<String> };
@@ -80,4 +86,26 @@ fn a_machine_that_the_schema_does_not_know_is_told_nothing() {
     let machine = super::Asked { machine: Some("batch"), ..asked(&[]) };
 
     assert_eq!(machine.ask(|ask| provider.access(ask, &wish)), Some(Access::silent()));
+}
+
+#[tokio::test]
+async fn a_hundred_items_are_judged_as_one_by_one_and_no_request_waits_for_the_thread() {
+    let provider = Shelf::with(SCHEMA, POLICIES).provider("");
+    let ada = asked(&["member"]);
+    let wish = |nth: usize| {
+        let visibility = nth.is_multiple_of(2).then(|| "public".to_owned());
+        let kind = if nth.is_multiple_of(3) { "report" } else { "page" };
+        Wish { action: "view".into(), item: Item { kind: kind.into(), visibility, ..Item::default() } }
+    };
+    let wishes: Vec<_> = (0..100).map(wish).collect();
+    let (wiki, previous) = (service("wiki", &["a"]), Permissions::new());
+    let who = Who::Person(&ada.user);
+    let ask = Ask { service: &wiki, who, provider: "github", ip: None, is_multi_factor: false, previous: &previous };
+
+    let mut all = std::pin::pin!(provider.access_all(&ask, &wishes));
+    let at_once = all.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    let all = all.await.unwrap();
+
+    assert!(at_once.is_pending());
+    assert_eq!(all, wishes.iter().map(|wish| provider.access(&ask, wish)).collect::<Vec<_>>());
 }
