@@ -311,7 +311,7 @@ async fn who_has_no_answer_about_items_or_none_in_time_is_not_heard_by_name_inst
     for (on_error, expected) in table {
         for hangs in [false, true] {
             let timeout = std::time::Duration::from_millis(10);
-            let failing = Failing(ProviderPolicy { on_error, timeout, ..policy() }, hangs);
+            let failing = Failing(ProviderPolicy { timeout, on_error, ..policy() }, hangs);
             let (chain, _) = of(&[Arc::new(failing), maps(allow(&["page:edit"]))]);
             let (wiki, user) = (service("wiki", &["p0", "p1"]), ada());
             let wishes = [wish("page", "edit"), wish("page", "view")];
