@@ -66,10 +66,10 @@ impl Notes {
     pub async fn write(&self, store: &Store) -> Result<(), StoreError> {
         let mut differing: Vec<_> = std::mem::take(&mut *lock(&self.differing)).into_values().collect();
         let mut asked = std::mem::take(&mut *lock(&self.asked));
+        let counted: Vec<_> = lock(&self.observers).iter().map(|(id, of)| (id.clone(), of.counts.now())).collect();
         let whose = differing.iter().map(|row| &row.who);
         let gone = gone(store, whose.chain(asked.values().flatten().map(|row| &row.who))).await?;
         differing.retain(|row| !gone.contains(&row.who));
-        let counted: Vec<_> = lock(&self.observers).iter().map(|(id, of)| (id.clone(), of.counts.now())).collect();
         let news = self.since_written(&counted);
         shadows::write(store, &news, differing).await?;
         for (id, now) in counted {

@@ -67,6 +67,7 @@ fn beside(file: &Path) {
 #[test]
 fn the_examples_of_the_repository_have_no_mistake() {
     let env = |name: &str| match name {
+        "WAREHOUSE_URL" => Some("sqlite:warehouse.db".to_owned()),
         "DATABASE_URL" => Some("postgres://ada:pw@localhost/countersign".to_owned()),
         "master.key" => Some("3q2+7wABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhs=".to_owned()),
         _ => Some("a secret that is long enough".to_owned()),
