@@ -51,6 +51,17 @@ impl<K: Eq + Hash, V: Clone> Memo<K, V> {
     }
 }
 
+impl<K: Eq + Hash> Memo<K, i64> {
+    /// Whether the key was not noted within the last `again` seconds; it is noted at `now`, in seconds, if so.
+    pub fn is_news(&self, key: K, now: i64, again: i64) -> bool {
+        let is_news = self.get(&key).is_none_or(|at| now - at >= again);
+        if is_news {
+            self.insert(key, now);
+        }
+        is_news
+    }
+}
+
 impl<K: Eq + Hash, V> Shelves<K, V> {
     /// What is forgotten for it is the caller's to drop, who holds the lock now.
     fn put(&mut self, key: K, value: V, generation: usize) -> Option<HashMap<K, V>> {

@@ -10,6 +10,13 @@ use crate::clock::Clock;
 use crate::config::{Mistake, Secret, Section};
 use crate::net::Net;
 
+/// The mistake of a value out of range.
+pub const OUT_OF_RANGE: &str = "CS-C006";
+/// The mistake of a URL that a plug-in may not be called at.
+pub const NOT_CALLABLE: &str = "CS-C122";
+/// The mistake of a value that cannot stand in a header, or cannot sign.
+pub const NOT_A_USABLE_SECRET: &str = "CS-C123";
+
 /// A kind of plug-in: its name in the file, what its section may hold, and how it is opened.
 pub struct Kind<T: ?Sized> {
     /// The value of `kind`.

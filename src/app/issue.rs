@@ -24,6 +24,9 @@ pub const AT_JWT: &str = "at+jwt";
 /// From this share of `max_token_size` on, in percent, a warning is logged.
 pub const NEAR: usize = 80;
 
+/// That warning is repeated after so many seconds.
+const WARN_AGAIN: i64 = 3600;
+
 /// What is left out of a token that would be too large, beside what was left out before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Cut {
@@ -201,8 +204,7 @@ impl App {
             return;
         }
         let (now, key) = (self.store().now(), format!("token budget {}", service.id));
-        if self.house.noted.get(&key).is_none_or(|at| now - at >= 3600) {
-            self.house.noted.insert(key, now);
+        if self.house.noted.is_news(key, now, WARN_AGAIN) {
             tracing::warn!(service.id = %service.id, size, most, "tokens come near `max_token_size`");
         }
     }

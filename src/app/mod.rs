@@ -251,7 +251,7 @@ impl App {
 
     /// The service with this id, if it may receive tokens.
     pub fn service(&self, id: &str) -> Option<&Service> {
-        self.settings.services.iter().find(|service| service.id == id && service.enabled)
+        self.settings.service(id).filter(|service| service.enabled)
     }
 
     /// The first service that registered the address; only `only` is asked if given.

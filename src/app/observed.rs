@@ -107,7 +107,7 @@ impl App {
             None if asked.is_machine => Who::Machine(&asked.who),
             None => return Again::Gone,
         };
-        let Some(service) = self.settings.services.iter().find(|service| service.id == asked.service) else {
+        let Some(service) = self.settings.service(&asked.service) else {
             return Again::Gone;
         };
         let Recorded { method, is_multi_factor, previous, .. } = asked;

@@ -93,7 +93,7 @@ pub struct Asking {
 impl Asking {
     /// Opens the broker of the files, whose providers may do what was allowed.
     async fn app(&self, desk: &mut Desk) -> Result<App, Failure> {
-        allow(desk, self.allow_exec);
+        desk.world.may_run_programs = self.allow_exec;
         desk.app().await
     }
 
@@ -141,14 +141,9 @@ fn senseless(why: Senseless) -> Failure {
     Failure::usage(plain(&why.to_string()))
 }
 
-/// Whether the providers of this command may run their programs.
-fn allow(desk: &mut Desk, may_run_programs: bool) {
-    desk.world.may_run_programs = may_run_programs;
-}
-
 /// The service with this id, also if it is switched off.
 fn known<'a>(app: &'a App, id: &str) -> Result<&'a Service, Failure> {
-    app.settings.services.iter().find(|service| service.id == id).ok_or_else(|| {
+    app.settings.service(id).ok_or_else(|| {
         let known: Vec<_> = app.settings.services.iter().map(|service| service.id.as_str()).collect();
         Failure::not_found(format!("there is no service `{}`; there are: {}", plain(id), known.join(", ")))
     })

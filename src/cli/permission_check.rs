@@ -108,7 +108,7 @@ fn verdict(is_allowed: bool) -> &'static str {
 }
 
 fn named<'a>(app: &'a App, id: &str) -> Result<&'a Service, Failure> {
-    let service = app.settings.services.iter().find(|service| service.id == id);
+    let service = app.settings.service(id);
     service.ok_or_else(|| Failure::not_found(format!("there is no service `{}`", plain(id))))
 }
 

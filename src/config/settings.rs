@@ -45,6 +45,13 @@ pub struct Settings {
     pub extensions: Vec<super::Section>,
 }
 
+impl Settings {
+    /// The service with this id, also if it is switched off.
+    pub fn service(&self, id: &str) -> Option<&Service> {
+        self.services.iter().find(|service| service.id == id)
+    }
+}
+
 #[derive(Debug, Clone)]
 pub struct Server {
     /// No trailing slash; a path is allowed.

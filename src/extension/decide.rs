@@ -249,11 +249,7 @@ impl Hooks {
             return true;
         }
         let same = format!("{} {}", stopped.moment.name(), stopped.extension);
-        let is_news = self.state.noted.get(&same).is_none_or(|at| now - at >= AGAIN);
-        if is_news {
-            self.state.noted.insert(same, now);
-        }
-        is_news
+        self.state.noted.is_news(same, now, AGAIN)
     }
 
     fn asked(&self, moment: Moment) -> impl Iterator<Item = (&Hook, &dyn Decider)> {

@@ -11,10 +11,8 @@ use serde_json::Value;
 use self::decide::{Decider, Moment};
 use crate::config::{Mistake, Section};
 use crate::domain::user::User;
-use crate::plugin::Kind;
+use crate::plugin::{Kind, OUT_OF_RANGE};
 
-/// A value out of range.
-const OUT_OF_RANGE: &str = "CS-C006";
 /// An event of the other mode.
 const OTHER_MODE: &str = "CS-C180";
 

@@ -21,7 +21,7 @@ use crate::config::{Mistake, Secret, Section, Span};
 use crate::net::signing::{Signer, check_url};
 use crate::net::{HttpAnswer, HttpRequest, Limits, Net, NetError};
 use crate::plugin::guard::Bounds;
-use crate::plugin::{Kind, Tools, config_hash};
+use crate::plugin::{Kind, NOT_A_USABLE_SECRET, NOT_CALLABLE, OUT_OF_RANGE, Tools, config_hash};
 
 /// `kind = "webhook"`.
 pub const KIND: Kind<dyn Extension> = Kind {
@@ -30,12 +30,6 @@ pub const KIND: Kind<dyn Extension> = Kind {
     open: |section, tools| open(section, section.read()?, tools),
 };
 
-/// A value out of range.
-const OUT_OF_RANGE: &str = "CS-C006";
-/// A URL that may not be called.
-const NOT_CALLABLE: &str = "CS-C122";
-/// A secret that cannot sign.
-const NOT_A_USABLE_SECRET: &str = "CS-C123";
 /// A key of the other mode.
 const OTHER_MODE: &str = "CS-C181";
 /// Longest answer that is read, in bytes.

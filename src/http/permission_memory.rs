@@ -86,7 +86,7 @@ impl Forgetter {
             Self::Service(caller) if named.is_none_or(|id| id == caller.id()) => Ok(Some(caller.id().to_owned())),
             Self::Service(_) => Err(Error::new(Code::AccessDenied).detail("A service has its own answers forgotten.")),
             Self::Administrator(administrator) => {
-                let known = |id: &str| administrator.site.app.settings.services.iter().any(|service| service.id == id);
+                let known = |id: &str| administrator.site.app.settings.service(id).is_some();
                 match named {
                     Some(id) if !known(id) => Err(Code::ServiceUnknown.into()),
                     named => Ok(named.map(str::to_owned)),

@@ -6,7 +6,7 @@ use time::Duration;
 use super::record::Record;
 use super::{OnError, ProviderPolicy, Vary};
 use crate::config::{Mistake, Section, Span};
-pub use crate::plugin::config_hash;
+pub use crate::plugin::{NOT_A_USABLE_SECRET, NOT_CALLABLE, OUT_OF_RANGE, config_hash};
 
 /// A section's struct with the common keys beside its own; serde cannot flatten and refuse unknown keys at once.
 macro_rules! section {
@@ -129,16 +129,10 @@ impl Common<'_> {
     }
 }
 
-/// A value out of range.
-pub const OUT_OF_RANGE: &str = "CS-C006";
 /// Something that is not a permission name.
 pub const NOT_A_PERMISSION: &str = "CS-C120";
 /// A key of `users` that names nobody.
 pub const NOT_A_USER: &str = "CS-C121";
-/// A URL that a plug-in may not be called at.
-pub const NOT_CALLABLE: &str = "CS-C122";
-/// A value that cannot stand in a header, or cannot sign.
-pub const NOT_A_USABLE_SECRET: &str = "CS-C123";
 
 /// A kind that this program was built without.
 #[cfg(any(test, not(all(feature = "wasm", feature = "cedar"))))]

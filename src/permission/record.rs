@@ -4,10 +4,10 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use serde::Deserialize;
 
+use super::Ask;
 use super::chain::Link;
 use super::compare::{Said, word};
 use super::question::question;
-use super::{Ask, shadow};
 use crate::domain::permission::{Decision, Verdict};
 use crate::store::records::Recorded;
 
@@ -56,7 +56,7 @@ pub(super) fn recorded(link: &Link, ask: &Ask<'_>, decision: &Decision, at: i64)
     Some(Recorded {
         provider: link.id.clone(),
         service: ask.service.id.clone(),
-        who: shadow::name(&ask.who),
+        who: ask.who.subject(),
         is_machine: matches!(ask.who, super::Who::Machine(_)),
         method: ask.provider.to_owned(),
         is_multi_factor: ask.is_multi_factor,

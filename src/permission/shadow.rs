@@ -13,7 +13,7 @@ use super::cache::Key;
 use super::chain::{Chain, ChainError, Granted, Link};
 use super::compare::{Said, differences};
 use super::kept::Kept;
-use super::{Ask, Who, guard};
+use super::{Ask, guard};
 use crate::domain::permission::Verdict;
 use crate::memo::Memo;
 use crate::store::shadows::{Counted, Differing};
@@ -120,7 +120,7 @@ async fn differing(link: &Link, kept: &Kept, was: &Said, clock: &dyn crate::cloc
     let felt: Vec<_> = differences(was, &would).into_iter().filter(super::compare::Difference::is_felt).collect();
     let counted = if felt.is_empty() { &counts.agreed } else { &counts.differed };
     counted.fetch_add(1, Ordering::Relaxed);
-    let (who, at) = (name(&ask.who), clock.now().unix_timestamp());
+    let (who, at) = (ask.who.subject(), clock.now().unix_timestamp());
     let noted = felt.into_iter().take(MOST_OF_ONE).map(|difference| Differing {
         provider: link.id.clone(),
         service: ask.service.id.clone(),
@@ -133,12 +133,4 @@ async fn differing(link: &Link, kept: &Kept, was: &Said, clock: &dyn crate::cloc
         times: 1,
     });
     noted.collect()
-}
-
-/// A user id, or a service's.
-pub fn name(who: &Who<'_>) -> String {
-    match who {
-        Who::Person(user) => user.id.to_string(),
-        Who::Machine(id) => (*id).to_owned(),
-    }
 }

@@ -5,14 +5,12 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::api_keys::add;
-use super::stage::{Ask, House, Reply, Stage, set_roles};
+use super::stage::{self, Ask, House, Reply, Stage, set_roles};
 use crate::domain::audit::By;
 use crate::domain::id::UserId;
 use crate::domain::scope::{Holder, Scope};
-use crate::domain::user::Username;
 use crate::http::openapi::document;
 use crate::store::api_keys::Owner;
-use crate::store::users::NewUser;
 
 const ALL: [&str; 6] =
     ["users:read", "users:write", "roles:write", "permissions:read", "audit:read", "invitations:write"];
@@ -53,14 +51,7 @@ const RIGHTS: [(&str, &str, &str); 31] = [
 ];
 
 async fn made(house: &House, name: &str, roles: &[&str]) -> UserId {
-    let new = NewUser {
-        username: Username::new(name),
-        name: Some(name.to_uppercase()),
-        email: Some((format!("{name}@example.com").parse().unwrap(), true)),
-        roles: roles.iter().map(|role| (*role).to_owned()).collect(),
-        ..NewUser::default()
-    };
-    house.app.accounts.add(new, None, &By::command()).await.unwrap().id
+    stage::made(house, name, roles).await.id
 }
 
 /// A key of an administrator, for everything.

@@ -8,25 +8,13 @@ mod rules;
 
 use serde_json::{Value, json};
 
-use super::stage::{House, Stage, set_roles};
+use super::stage::{House, Stage, made, set_roles};
 use crate::account::administration::{ADMIN, AdminError, Caller, Change, Office, Refused};
 use crate::domain::audit::By;
 use crate::domain::id::UserId;
 use crate::domain::identity::Subject;
 use crate::domain::user::{User, Username};
-use crate::store::users::{self, NewUser};
-
-/// A user with these roles; `ada` gets `ada@example.com`.
-async fn made(house: &House, name: &str, roles: &[&str]) -> User {
-    let new = NewUser {
-        username: Username::new(name),
-        name: Some(name.to_uppercase()),
-        email: Some((format!("{name}@example.com").parse().unwrap(), true)),
-        roles: roles.iter().map(|role| (*role).to_owned()).collect(),
-        ..NewUser::default()
-    };
-    house.app.accounts.add(new, None, &By::command()).await.unwrap()
-}
+use crate::store::users;
 
 struct Desk {
     caller: Caller,

@@ -3,14 +3,11 @@
 use serde_json::{Value, json};
 
 use super::api_keys::{add, order, try_add};
-use super::stage::{House, Reply, Stage, script, set_roles};
+use super::stage::{self, House, Reply, Stage, script, set_roles};
 use crate::account::api_keys::KeyRefusal;
 use crate::config::{self, Input};
-use crate::domain::audit::By;
 use crate::domain::id::UserId;
-use crate::domain::user::Username;
 use crate::store::api_keys::Owner;
-use crate::store::users::NewUser;
 
 const FILE: &str = r#"
 [roles.wiki-admins]
@@ -28,14 +25,7 @@ roles = ["shop-clerk"]
 "#;
 
 async fn made(house: &House, name: &str, roles: &[&str]) -> UserId {
-    let new = NewUser {
-        username: Username::new(name),
-        name: Some(name.to_uppercase()),
-        email: Some((format!("{name}@example.com").parse().unwrap(), true)),
-        roles: roles.iter().map(|role| (*role).to_owned()).collect(),
-        ..NewUser::default()
-    };
-    house.app.accounts.add(new, None, &By::command()).await.unwrap().id
+    stage::made(house, name, roles).await.id
 }
 
 /// Wanda, who administers the wiki, and her key.

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{allow, provider};
+use super::provider;
 use crate::app::observed::Replayed;
 use crate::cli::desk::{patiently, plain};
 use crate::cli::{Desk, Failure};
@@ -25,7 +25,7 @@ pub struct Options {
 
 /// Runs the command.
 pub async fn run(options: &Options, desk: &mut Desk) -> Result<(), Failure> {
-    allow(desk, options.allow_exec);
+    desk.world.may_run_programs = options.allow_exec;
     let app = desk.app().await?;
     provider(&app, &options.provider)?;
     let most = usize::try_from(options.last).unwrap_or(usize::MAX);

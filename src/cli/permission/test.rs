@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Asked, allow, fixtures, marked, milliseconds};
+use super::{Asked, fixtures, marked, milliseconds};
 use crate::app::explain::{Explained, Told};
 use crate::cli::desk::{or_dash, plain};
 use crate::cli::{Desk, Failure};
@@ -10,7 +10,7 @@ use crate::cli::{Desk, Failure};
 /// Runs the command.
 pub async fn run(options: &Asked, desk: &mut Desk) -> Result<(), Failure> {
     let (Some(service), Some(user), false) = (&options.service, &options.user, options.fixtures.all) else {
-        allow(desk, options.manner.allow_exec);
+        desk.world.may_run_programs = options.manner.allow_exec;
         return fixtures::run(&options.fixtures, desk).await;
     };
     let app = options.manner.app(desk).await?;

@@ -77,7 +77,7 @@ impl Administrator {
         }
         let unknown = || Error::new(Code::NotFound).detail("There is no such service.");
         let settings = &self.site.app.settings;
-        let service = settings.services.iter().find(|service| service.id == id).ok_or_else(unknown)?;
+        let service = settings.service(id).ok_or_else(unknown)?;
         let may = self.key.key.has(&scope) && may_administer(&settings.services, id, &self.caller.roles);
         if !may {
             return Err(unknown());

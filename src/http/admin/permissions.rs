@@ -59,7 +59,7 @@ pub async fn explain(admin: Administrator, Query(query): Query<ExplainQuery>) ->
     let app = &admin.site.app;
     let missing = |name| move || Error::bad_request(format!("`{name}` is missing."));
     let (wanted, who) = (query.service.ok_or_else(missing("service"))?, query.user.ok_or_else(missing("user"))?);
-    let service = app.settings.services.iter().find(|service| service.id == wanted);
+    let service = app.settings.service(&wanted);
     let service = service.ok_or(Code::ServiceUnknown)?;
     let user = admin.find(&who).await?;
     let roles = roles_in(query.role.as_deref());

@@ -69,7 +69,7 @@ async fn forget(
     browser.check_csrf(&fields.csrf)?;
     let live = administrator(&site, &mut browser, PATH).await?;
     let Forgotten { csrf: _, service, user } = fields;
-    let is_known = site.app.settings.services.iter().any(|known| known.id == service);
+    let is_known = site.app.settings.service(&service).is_some();
     let user = site.app.store().user_called(&user).await?.filter(|_| is_known).ok_or(Code::NotFound)?;
     let what = Invalidation { service: Some(service.clone()), user: Some(user.id) };
     site.app.invalidate(&what, &browser.by(Actor::User(live.user.id))).await?;
@@ -159,7 +159,7 @@ async fn ask(site: &Site, typed: &Typed, csrf: &str) -> Result<Result<Option<Exp
     let app = &site.app;
     let (wanted, who) =
         (said(typed.service.as_deref()).unwrap_or_default(), said(typed.user.as_deref()).unwrap_or_default());
-    let Some(service) = app.settings.services.iter().find(|service| service.id == wanted) else {
+    let Some(service) = app.settings.service(wanted) else {
         return Ok(Err("There is no such service.".into()));
     };
     let Some(user) = app.store().user_called(who).await? else {

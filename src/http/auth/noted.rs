@@ -82,7 +82,8 @@ async fn note(
         _ => actor.id().unwrap_or_default(),
     };
     let same = format!("{} {} {who}", what.event.name(), service.id);
-    if what.event != Event::TokenIssued && is_repeated(site, same) {
+    let now = site.app.store().now();
+    if what.event != Event::TokenIssued && !site.app.house.noted.is_news(same, now, AGAIN) {
         return Ok(());
     }
     let mut what = what.service(Some(&service.id)).provider(claimant.method);
@@ -90,13 +91,4 @@ async fn note(
         what.target = Some(user);
     }
     Ok(site.app.accounts.note(&by(actor, ip), what).await?)
-}
-
-fn is_repeated(site: &Site, same: String) -> bool {
-    let (now, noted) = (site.app.store().now(), &site.app.house.noted);
-    let is_repeated = noted.get(&same).is_some_and(|at| now - at < AGAIN);
-    if !is_repeated {
-        noted.insert(same, now);
-    }
-    is_repeated
 }

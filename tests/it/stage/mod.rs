@@ -23,8 +23,9 @@ use crate::app::boot::{self, Loaded, Opened, World};
 use crate::clock::Clock as _;
 use crate::config::settings::MailTransport;
 use crate::config::{self, Input, Report};
+use crate::domain::audit::By;
 use crate::domain::id::UserId;
-use crate::domain::user::User;
+use crate::domain::user::{User, Username};
 use crate::http;
 use crate::http::failure;
 use crate::http::layers::{Edge, Rules};
@@ -34,6 +35,7 @@ use crate::mail::Mail;
 use crate::mail::sink::Sink;
 use crate::store::outbox::Lane;
 use crate::store::sessions::Sessions;
+use crate::store::users::NewUser;
 
 pub use authenticator::Authenticator;
 pub use browser::Browser;
@@ -228,6 +230,18 @@ fn load(text: &str, place: &Place, world: &World) -> Result<Loaded, Box<Report>>
     Ok(loaded)
 }
 
+/// A user with these roles, made as at the command line; `ada` gets `ada@example.com`.
+pub async fn made(house: &House, name: &str, roles: &[&str]) -> User {
+    let new = NewUser {
+        username: Username::new(name),
+        name: Some(name.to_uppercase()),
+        email: Some((format!("{name}@example.com").parse().unwrap(), true)),
+        roles: roles.iter().map(|role| (*role).to_owned()).collect(),
+        ..NewUser::default()
+    };
+    house.app.accounts.add(new, None, &By::command()).await.unwrap()
+}
+
 /// Gives a user these roles, as an administrator of a later day would.
 pub async fn set_roles(store: &crate::store::Store, user: UserId, roles: &[&str]) {
     use sea_orm::sea_query::{Expr, ExprTrait as _};
@@ -247,7 +261,7 @@ pub async fn set_roles(store: &crate::store::Store, user: UserId, roles: &[&str]
 /// Erases a user as an administrator at the command line does; `false` if there is none.
 pub async fn erase(house: &House, user: &User) -> Result<bool, AccountError> {
     use crate::account::administration::{AdminError, Caller, Office, Refused};
-    let (caller, by) = (Caller::command(), crate::domain::audit::By::command());
+    let (caller, by) = (Caller::command(), By::command());
     match Office::new(&house.app.accounts, &house.app.settings, &caller, &by).erase(user.id).await {
         Ok(()) => Ok(true),
         Err(AdminError::NotFound) => Ok(false),
