@@ -34,7 +34,7 @@ const NOTE: Duration = Duration::from_secs(5);
 /// How often it is looked whether days of the audit trail, or addresses, are past their time.
 const FORGET: Duration = Duration::from_hours(1);
 
-/// How often it is looked whether people are to be held against the rules for roles again.
+/// How often it is looked whether people are to be held against the rules for roles again, and providers to be asked about them.
 const JUDGE: Duration = Duration::from_mins(5);
 
 /// Starts all jobs; they end with the process.
@@ -51,6 +51,7 @@ pub fn start(running: &Running) {
     every(SWEEP, running, async |app: App| app.store().sweep().await.map_or_else(|error| log(&error), |_| ()));
     every(SWEEP, running, async |app: App| app.erase_due().await.map_or_else(|error| log(&error), |_| ()));
     every(JUDGE, running, async |app: App| app.judge_due().await.map_or_else(|error| log(&error), |_| ()));
+    every(JUDGE, running, async |app: App| app.ask_again_due().await.map_or_else(|error| log(&error), |_| ()));
     deliver(Lane::Letters, running.clone());
     deliver(Lane::Tellings, running.clone());
 }

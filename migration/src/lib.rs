@@ -15,6 +15,7 @@ mod m0010_abuse;
 mod m0011_rules;
 mod m0012_limits;
 mod m0013_observed;
+mod m0014_grants;
 
 use sea_orm_migration::prelude::*;
 
@@ -40,6 +41,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0011_rules::Migration),
             Box::new(m0012_limits::Migration),
             Box::new(m0013_observed::Migration),
+            Box::new(m0014_grants::Migration),
         ]
     }
 }

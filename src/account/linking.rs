@@ -1,6 +1,7 @@
 //! Carries out what the linking rule decided, in one transaction.
 
 use super::asking::Tries;
+use super::vouching::groups_of_others;
 use super::{AccountError, Accounts, Way};
 use crate::account::password::Checked;
 use crate::config::Refresh;
@@ -121,6 +122,7 @@ impl Accounts {
             return Err(AccountError::Locked);
         }
         users::used(&db, &identity.subject, now).await?;
+        self.keep_grant(&db, identity).await?;
         if refresh != Refresh::Never || known.is_none() {
             self.bring_up_to_date(&db, &user, identity).await?;
             self.hear(&db, &user, identity, way.by).await?;
@@ -167,6 +169,7 @@ impl Accounts {
             Err(error) if error.is_conflict() => return Ok(false),
             other => other?,
         }
+        self.keep_grant(&db, identity).await?;
         self.bring_up_to_date(&db, user, identity).await?;
         self.hear(&db, user, identity, by).await?;
         self.linked(&db, user.id, &identity.subject, by).await?;
@@ -319,10 +322,9 @@ impl Accounts {
     }
 
     /// Name, picture, groups, and a first address, as the upstream has them now.
-    async fn bring_up_to_date(&self, db: &Tx, user: &User, identity: &Identity) -> Result<(), AccountError> {
+    pub(super) async fn bring_up_to_date(&self, db: &Tx, user: &User, identity: &Identity) -> Result<(), AccountError> {
         let now = self.store.now();
-        let of_this_provider = format!("{}:", identity.subject.provider);
-        let others = user.groups.iter().filter(|group| !group.starts_with(&of_this_provider));
+        let others = groups_of_others(user, &identity.subject.provider);
         let mut groups: Vec<String> = others.chain(&identity.groups).cloned().collect();
         groups.sort();
         groups.dedup();

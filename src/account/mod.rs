@@ -26,6 +26,7 @@ pub mod totp;
 mod turns;
 mod username;
 mod voice;
+pub mod vouching;
 pub mod ways;
 
 use std::sync::Arc;

@@ -133,7 +133,7 @@ impl Accounts {
     fn counts(&self, said: &Said) -> bool {
         match self.rules.heard(&said.subject.provider) {
             None => false,
-            Some(Refresh::Daily) => said.used_at >= self.store.now() - LASTS,
+            Some(Refresh::Daily) => said.said_at >= self.store.now() - LASTS,
             Some(Refresh::Login | Refresh::Never) => true,
         }
     }
@@ -196,6 +196,7 @@ impl Accounts {
     }
 }
 
-fn row_of(subject: &crate::domain::identity::Subject) -> String {
+/// What a text is sealed to that belongs to one identity.
+pub(super) fn row_of(subject: &crate::domain::identity::Subject) -> String {
     json!([subject.provider, subject.realm, subject.subject]).to_string()
 }

@@ -22,6 +22,7 @@ mod permissions_of;
 mod post;
 pub mod resets;
 mod tokens;
+pub mod vouching;
 
 use std::ops::Deref;
 use std::path::Path;

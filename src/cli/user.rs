@@ -5,6 +5,7 @@ mod edit;
 mod invite;
 mod listed;
 mod merge;
+mod refresh;
 
 use clap::{Args, Subcommand};
 
@@ -55,6 +56,10 @@ pub enum Command {
     /// Takes an identity from a user: they cannot sign in with it any more.
     #[command(after_help = "Example:\n  countersign user unlink ada --provider google")]
     Unlink(edit::Unlink),
+    /// Asks the providers of a user what they say now: name, groups, and the roles that follow. Each is asked once a day by itself,
+    /// where its section says `store_tokens`.
+    #[command(after_help = "Example:\n  countersign user refresh ada")]
+    Refresh(refresh::Refresh),
     /// Mails a user the link that sets another password; the one they have stays until they use it.
     #[command(after_help = "Example:\n  countersign user reset ada --print")]
     Reset(Reset),
@@ -227,6 +232,7 @@ pub async fn run(command: Command, desk: &mut Desk) -> Result<(), Failure> {
         Command::Delete(options) => change::delete(options, desk).await,
         Command::Merge(options) => merge::merge(options, desk).await,
         Command::Unmerge(options) => merge::unmerge(options, desk).await,
+        Command::Refresh(options) => refresh::refresh(options, desk).await,
         Command::Reset(options) => change::reset(options, desk).await,
         Command::ResetFactors(who) => change::reset_factors(who, desk).await,
         Command::Export(who) => change::export(&who.who, desk).await,

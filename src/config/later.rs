@@ -12,7 +12,7 @@ const KEYS: &[(&str, &[&str])] = &[
     ("login", &["layout", "auto_redirect", "remember_last_method", "hide_unknown_user"]),
     ("login.passkey", &["discoverable", "attestation"]),
     ("keys", &["id_token_alg"]),
-    ("providers.*", &["forward", "store_tokens", "on_logout", "backchannel_logout"]),
+    ("providers.*", &["forward", "on_logout", "backchannel_logout"]),
     (
         "services.*",
         &[

@@ -93,6 +93,8 @@ pub struct Gate {
     allow: Vec<Rule>,
     deny: Vec<Rule>,
     pub refresh: Refresh,
+    /// Whether it is asked again about those who signed in by it.
+    pub stores_tokens: bool,
 }
 
 /// When name, picture, groups and claims are taken over again.
@@ -101,7 +103,8 @@ pub enum Refresh {
     /// At every sign-in.
     #[default]
     Login,
-    /// At every sign-in; what was said last is also held against the rules once a day, and after 30 days it no longer counts.
+    /// At every sign-in; what was said last is also held against the rules once a day, and after 30 days it no longer counts. With
+    /// `store_tokens` the provider is asked again each day.
     Daily,
     /// At the first sign-in only.
     Never,
@@ -207,7 +210,16 @@ pub(super) fn gates(sections: &mut [Section], loader: &mut Loader) -> BTreeMap<S
             allow: gate_rules(section, "allow", loader),
             deny: gate_rules(section, "deny", loader),
             refresh: refresh(section, loader),
+            stores_tokens: section
+                .table
+                .get("store_tokens")
+                .is_some_and(|entry| matches!(entry.value.node, Node::Boolean(true))),
         };
+        if gate.stores_tokens && gate.refresh != Refresh::Daily {
+            let message = "tokens are kept to ask again each day, and nothing does".to_owned();
+            let help = "write `refresh_profile = \"daily\"`, or leave `store_tokens` out".to_owned();
+            loader.wrong(section.mistake_at("store_tokens", "CS-C154", message).help(Some(help)));
+        }
         for key in ["allow", "deny", "refresh_profile"] {
             section.table.take(key);
         }
@@ -252,7 +264,7 @@ pub(super) fn gate_schema() -> [(&'static str, Json); 3] {
     };
     let refresh = json!({
         "enum": ["login", "daily", "never"], "default": "login",
-        "description": "When name, picture, groups and claims are taken over again. `daily`: they are also held against the rules each day again, and what the provider said more than 30 days ago no longer counts."
+        "description": "When name, picture, groups and claims are taken over again. `daily`: they are also held against the rules each day again, and what the provider said more than 30 days ago no longer counts; with `store_tokens` it is asked again each day."
     });
     [
         ("allow", rules("Only people of whom at least one of these holds; empty: everybody.")),

@@ -104,6 +104,8 @@ events! {
     IdentityUnlinked = "identity.unlinked", Notice;
     /// It may not.
     IdentityLinkRefused = "identity.link_refused", Warning;
+    /// Its provider was asked again, and does not vouch for it any more.
+    IdentityWithdrawn = "identity.withdrawn", Warning;
     /// A passkey more.
     PasskeyAdded = "credential.passkey_added", Notice;
     /// A passkey less.

@@ -1,5 +1,7 @@
 //! Who an upstream says somebody is.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use url::Url;
@@ -40,6 +42,29 @@ pub struct Identity {
     /// concluded from groups and claims.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claims: Option<Map<String, Value>>,
+    /// What the provider can be asked with again, where its section says `store_tokens`. It goes into the database sealed, and nowhere
+    /// else.
+    #[serde(skip)]
+    pub grant: Option<Grant>,
+}
+
+/// A token of an upstream by which it says again who somebody is.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Grant {
+    /// A refresh token (RFC 6749 §6).
+    Refresh(String),
+    /// An access token that does not end by itself.
+    Access(String),
+}
+
+impl fmt::Debug for Grant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Refresh(_) => "Refresh(..)",
+            Self::Access(_) => "Access(..)",
+        })
+    }
 }
 
 /// Longest subject that is kept, in bytes.

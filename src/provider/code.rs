@@ -4,15 +4,16 @@ use ::oauth2::basic::{
     BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse, BasicTokenType,
 };
 use ::oauth2::{
-    AuthType, AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken, ExtraTokenFields, PkceCodeChallenge,
-    PkceCodeVerifier, RedirectUrl, RequestTokenError, Scope, StandardRevocableToken, StandardTokenResponse,
-    TokenResponse, TokenUrl,
+    AuthType, AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken, EndpointNotSet, EndpointSet,
+    ExtraTokenFields, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, RefreshToken, RequestTokenError, Scope,
+    StandardRevocableToken, StandardTokenResponse, TokenResponse, TokenUrl,
 };
 use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::common::Common;
 use super::{Handshake, ProviderError, json, line};
+use crate::domain::identity::Grant;
 use crate::net::NetError;
 
 /// How this server proves to the token endpoint who it is (RFC 6749 §2.3.1).
@@ -34,6 +35,8 @@ pub struct Tokens {
     pub access: String,
     /// The ID token, if there is one.
     pub id: Option<String>,
+    /// What the upstream can be asked with again, where the section says that it is kept.
+    pub grant: Option<Grant>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -43,12 +46,19 @@ struct Extra {
 
 impl ExtraTokenFields for Extra {}
 
-type Client = ::oauth2::Client<
+type Answer = StandardTokenResponse<Extra, BasicTokenType>;
+
+type Client<Auth = EndpointNotSet, Token = EndpointNotSet> = ::oauth2::Client<
     BasicErrorResponse,
-    StandardTokenResponse<Extra, BasicTokenType>,
+    Answer,
     BasicTokenIntrospectionResponse,
     StandardRevocableToken,
     BasicRevocationErrorResponse,
+    Auth,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointNotSet,
+    Token,
 >;
 
 /// Where to send the browser, with PKCE, state and whatever `extra` the kind wants to say.
@@ -59,14 +69,20 @@ pub fn authorize_url(
     extra: &[(&str, &str)],
 ) -> Result<Url, ProviderError> {
     let challenge = PkceCodeChallenge::from_code_verifier_sha256(&verifier(handshake)?);
-    let client = Client::new(ClientId::new(common.client_id.clone())).set_auth_uri(AuthUrl::from_url(endpoint.clone()));
+    let client: Client = Client::new(ClientId::new(common.client_id.clone()));
+    let client = client.set_auth_uri(AuthUrl::from_url(endpoint.clone()));
     let redirect = RedirectUrl::from_url(handshake.redirect_uri.clone());
     let mut request = client
         .authorize_url(|| CsrfToken::new(handshake.state.clone()))
         .set_redirect_uri(std::borrow::Cow::Owned(redirect))
         .set_pkce_challenge(challenge)
         .add_scopes(common.scopes.iter().cloned().map(Scope::new));
-    let prompt = if handshake.again { Some("login") } else { common.prompt.as_deref() };
+    let prompt = match (handshake.again, common.prompt.as_deref()) {
+        // Without asking for consent no refresh token comes (OpenID Connect Core §11).
+        (true, Some("consent")) => Some("login consent"),
+        (true, _) => Some("login"),
+        (false, prompt) => prompt,
+    };
     if let Some(prompt) = prompt {
         request = request.add_extra_param("prompt", prompt.to_owned());
     }
@@ -76,36 +92,66 @@ pub fn authorize_url(
     Ok(request.url().0)
 }
 
-/// Trades the code (RFC 6749 §4.1.3).
-pub async fn exchange(
-    common: &Common,
-    endpoint: &Url,
-    auth: ClientAuth,
-    handshake: &Handshake,
-    code: &str,
-) -> Result<Tokens, ProviderError> {
-    let mut client = Client::new(ClientId::new(common.client_id.clone()))
-        .set_token_uri(TokenUrl::from_url(endpoint.clone()))
-        .set_redirect_uri(RedirectUrl::from_url(handshake.redirect_uri.clone()))
-        .set_auth_type(match auth {
-            ClientAuth::ClientSecretBasic => AuthType::BasicAuth,
-            ClientAuth::ClientSecretPost | ClientAuth::None => AuthType::RequestBody,
-        });
-    if let (Some(secret), true) = (&common.client_secret, auth != ClientAuth::None) {
-        client = client.set_client_secret(ClientSecret::new(secret.reveal().to_owned()));
+/// Where an upstream trades what, and how it learns who we are.
+#[derive(Clone, Copy)]
+pub struct Counter<'a> {
+    pub common: &'a Common,
+    pub endpoint: &'a Url,
+    pub auth: ClientAuth,
+}
+
+impl Counter<'_> {
+    /// Trades the code (RFC 6749 §4.1.3).
+    pub async fn exchange(self, handshake: &Handshake, code: &str) -> Result<Tokens, ProviderError> {
+        let client = self.client().set_redirect_uri(RedirectUrl::from_url(handshake.redirect_uri.clone()));
+        let request = client.exchange_code(AuthorizationCode::new(code.to_owned()));
+        let request = request.set_pkce_verifier(verifier(handshake)?);
+        self.tokens(request.request_async(&Door { out: &self.common.out }).await, None)
     }
-    let door = Door { out: &common.out };
-    let answer = client
-        .exchange_code(AuthorizationCode::new(code.to_owned()))
-        .set_pkce_verifier(verifier(handshake)?)
-        .request_async(&door)
-        .await
-        .map_err(refusal)?;
-    let access = answer.access_token().secret().clone();
-    if !is_token(&access) {
-        return Err(ProviderError::Untrusted("the access token holds characters that no token may hold".into()));
+
+    /// What a grant of an earlier sign-in is worth now (RFC 6749 §6).
+    pub async fn renew(self, grant: &Grant) -> Result<Tokens, ProviderError> {
+        match grant {
+            Grant::Refresh(token) => {
+                let (client, token) = (self.client(), RefreshToken::new(token.clone()));
+                let request = client.exchange_refresh_token(&token);
+                self.tokens(request.request_async(&Door { out: &self.common.out }).await, Some(grant))
+            }
+            Grant::Access(token) => Ok(Tokens { access: token.clone(), id: None, grant: Some(grant.clone()) }),
+        }
     }
-    Ok(Tokens { access, id: answer.extra_fields().id_token.clone() })
+
+    fn client(self) -> Client<EndpointNotSet, EndpointSet> {
+        let Self { common, endpoint, auth } = self;
+        let client = Client::new(ClientId::new(common.client_id.clone()))
+            .set_token_uri(TokenUrl::from_url(endpoint.clone()))
+            .set_auth_type(match auth {
+                ClientAuth::ClientSecretBasic => AuthType::BasicAuth,
+                ClientAuth::ClientSecretPost | ClientAuth::None => AuthType::RequestBody,
+            });
+        match &common.client_secret {
+            Some(secret) if auth != ClientAuth::None => {
+                client.set_client_secret(ClientSecret::new(secret.reveal().to_owned()))
+            }
+            _ => client,
+        }
+    }
+
+    /// The tokens of an answer. `before`: what they were traded for, which stays where there is nothing new in its place.
+    fn tokens(self, answer: Result<Answer, Failed>, before: Option<&Grant>) -> Result<Tokens, ProviderError> {
+        let answer = answer.map_err(|error| refusal(error, if before.is_some() { said_no_again } else { said_no }))?;
+        let access = answer.access_token().secret().clone();
+        if !is_token(&access) {
+            return Err(ProviderError::Untrusted("the access token holds characters that no token may hold".into()));
+        }
+        let grant = match answer.refresh_token() {
+            Some(token) => Some(Grant::Refresh(token.secret().clone())),
+            None if before.is_some() => before.cloned(),
+            None => answer.expires_in().is_none().then(|| Grant::Access(access.clone())),
+        };
+        let grant = grant.filter(|_| self.common.store_tokens);
+        Ok(Tokens { access, id: answer.extra_fields().id_token.clone(), grant })
+    }
 }
 
 /// RFC 6750 §2.1, a little wider: visible ASCII. Anything else would break the header it goes into.
@@ -141,7 +187,9 @@ impl<'c> ::oauth2::AsyncHttpClient<'c> for Door<'_> {
     }
 }
 
-fn refusal(error: RequestTokenError<NetError, BasicErrorResponse>) -> ProviderError {
+type Failed = RequestTokenError<NetError, BasicErrorResponse>;
+
+fn refusal(error: Failed, said_no: fn(&str) -> ProviderError) -> ProviderError {
     match error {
         RequestTokenError::Request(cause) => ProviderError::Unreachable(cause),
         RequestTokenError::ServerResponse(answer) => said_no(answer.error().as_ref()),
@@ -153,6 +201,19 @@ fn refusal(error: RequestTokenError<NetError, BasicErrorResponse>) -> ProviderEr
             }
         }
         RequestTokenError::Other(_) => ProviderError::Untrusted("the token endpoint's answer is not a token".into()),
+    }
+}
+
+/// RFC 6749 §5.2; GitHub has a word of its own. Anything else says nothing about the person.
+fn said_no_again(code: &str) -> ProviderError {
+    match code {
+        "invalid_grant" | "bad_refresh_token" => {
+            ProviderError::Refused(format!("what it granted is not valid any more ({code})"))
+        }
+        _ => match said_no(code) {
+            ProviderError::Refused(why) => ProviderError::Untrusted(why),
+            other => other,
+        },
     }
 }
 

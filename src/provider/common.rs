@@ -44,6 +44,8 @@ pub struct Common {
     pub client_secret: Option<Secret>,
     pub scopes: Vec<String>,
     pub prompt: Option<String>,
+    /// Whether what can be asked with again is kept.
+    pub store_tokens: bool,
     pub trust: EmailTrust,
     pub domains: Vec<String>,
     pub claims: ClaimMap,
@@ -81,6 +83,7 @@ impl Common {
             client_secret: keys.client_secret,
             scopes: keys.scopes.unwrap_or_else(|| usual.scopes.iter().map(|&scope| scope.to_owned()).collect()),
             prompt: keys.prompt,
+            store_tokens: keys.store_tokens,
             trust,
             domains,
             claims: claims.over(usual.claims),
@@ -132,6 +135,7 @@ impl Common {
             groups: find(&self.claims.groups).map(|groups| self.groups(&groups)).unwrap_or_default(),
             says_mfa: false,
             claims: Some(together(documents)),
+            grant: None,
         })
     }
 

@@ -12,7 +12,7 @@ use super::keys::{LinkKey, SignupKey, Wrong, Wrongs, mistakes, rules};
 use super::{Button, Callback, Handshake, Provider, ProviderError, Rules, Seed};
 use crate::config::Section;
 use crate::domain::email::{Email, VerifiedEmail};
-use crate::domain::identity::{Identity, Subject, display_name};
+use crate::domain::identity::{Grant, Identity, Subject, display_name};
 use crate::domain::user::Username;
 use crate::plugin::{Kind, Tools};
 
@@ -139,6 +139,7 @@ fn seed(person: Person, id: &str) -> Result<Seed, String> {
         groups,
         says_mfa: false,
         claims,
+        grant: None,
     };
     Ok(Seed { identity, roles, locked })
 }
@@ -164,6 +165,10 @@ impl Provider for Dev {
     async fn identify(&self, _: &Handshake, callback: &Callback) -> Result<Identity, ProviderError> {
         let chosen = callback.code.parse::<usize>().ok().and_then(|at| self.people.get(at));
         chosen.map(|seed| seed.identity.clone()).ok_or_else(|| ProviderError::Refused("there is no such person".into()))
+    }
+
+    async fn ask_again(&self, _: &Grant) -> Result<Identity, ProviderError> {
+        Err(ProviderError::Refused("people who are made up grant nothing".into()))
     }
 
     async fn probe(&self) -> Result<Vec<String>, ProviderError> {

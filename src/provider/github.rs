@@ -9,12 +9,13 @@ use serde_json::Value;
 use url::Url;
 
 use super::claims::{ClaimMap, Source};
-use super::code::{self, ClientAuth};
+use super::code::{self, ClientAuth, Counter, Tokens};
 use super::common::{Common, Usual};
 use super::keys::{EmailTrust, Wrong, Wrongs, mistakes, upstream_config};
 use super::{Button, Callback, Handshake, Provider, ProviderError, Rules, line};
 use crate::config::Section;
-use crate::domain::identity::Identity;
+use crate::domain::identity::{Grant, Identity};
+use crate::net::HttpAnswer;
 use crate::plugin::{Kind, Tools};
 
 /// `kind = "github"`.
@@ -138,7 +139,7 @@ impl GitHub {
         })
     }
 
-    async fn ask(&self, path: &str, token: &str) -> Result<crate::net::HttpAnswer, ProviderError> {
+    async fn ask(&self, path: &str, token: &str) -> Result<HttpAnswer, ProviderError> {
         let url = Url::parse(&format!("{}{path}", self.api)).expect("a path below an address");
         line::get(&self.common.out, &url, Some(token)).await
     }
@@ -206,6 +207,31 @@ impl GitHub {
     }
 }
 
+impl GitHub {
+    fn counter(&self) -> Counter<'_> {
+        Counter { common: &self.common, endpoint: &self.token, auth: ClientAuth::ClientSecretPost }
+    }
+
+    /// Whom `/user` names, with all that has to be asked for apart from it.
+    async fn identity(&self, answer: &HttpAnswer, tokens: Tokens) -> Result<Identity, ProviderError> {
+        let mut person = line::document(answer, "/user")?;
+        if !person["id"].is_u64() {
+            return Err(ProviderError::Untrusted("/user has no id".into()));
+        }
+        let groups = self.memberships(&tokens.access).await?;
+        let email = match self.common.trust {
+            EmailTrust::Never => None,
+            EmailTrust::Always | EmailTrust::Verified => self.email(&tokens.access).await?,
+        };
+        // The profile's own address is whatever the person wrote there.
+        person["email_verified"] = email.is_some().into();
+        person["email"] = email.unwrap_or_default();
+        person["groups"] = groups.into();
+        let identity = self.common.identity(&self.base, &[&person])?;
+        Ok(Identity { grant: tokens.grant, ..identity })
+    }
+}
+
 fn below(base: &Url, path: &str) -> String {
     format!("{}{path}", base.as_str().trim_end_matches('/'))
 }
@@ -240,22 +266,16 @@ impl Provider for GitHub {
         if callback.iss.as_deref().is_some_and(|iss| !is_ours(iss)) {
             return Err(ProviderError::Untrusted("the answer came from another issuer".into()));
         }
-        let auth = ClientAuth::ClientSecretPost;
-        let tokens = code::exchange(&self.common, &self.token, auth, handshake, &callback.code).await?;
-        let mut person = line::document(&self.ask("/user", &tokens.access).await?, "/user")?;
-        if !person["id"].is_u64() {
-            return Err(ProviderError::Untrusted("/user has no id".into()));
-        }
-        let groups = self.memberships(&tokens.access).await?;
-        let email = match self.common.trust {
-            EmailTrust::Never => None,
-            EmailTrust::Always | EmailTrust::Verified => self.email(&tokens.access).await?,
-        };
-        // The profile's own address is whatever the person wrote there.
-        person["email_verified"] = email.is_some().into();
-        person["email"] = email.unwrap_or_default();
-        person["groups"] = groups.into();
-        self.common.identity(&self.base, &[&person])
+        let tokens = self.counter().exchange(handshake, &callback.code).await?;
+        let answer = self.ask("/user", &tokens.access).await?;
+        self.identity(&answer, tokens).await
+    }
+
+    async fn ask_again(&self, grant: &Grant) -> Result<Identity, ProviderError> {
+        let tokens = self.counter().renew(grant).await?;
+        let answer = self.ask("/user", &tokens.access).await?;
+        line::is_granted(&answer)?;
+        self.identity(&answer, tokens).await
     }
 
     async fn probe(&self) -> Result<Vec<String>, ProviderError> {

@@ -14,7 +14,7 @@ use super::keys::{self, EmailTrust, Wrong, Wrongs, mistakes, upstream_config};
 use super::openid::{Alg, Party, UserInfo, Ways};
 use super::{Button, Callback, Handshake, Provider, ProviderError, Rules};
 use crate::config::Section;
-use crate::domain::identity::Identity;
+use crate::domain::identity::{Grant, Identity};
 use crate::plugin::{Kind, Tools};
 
 /// `kind = "google"`.
@@ -109,15 +109,22 @@ impl Provider for Google {
             [only] => Some(("hd", only.as_str())),
             _ => Some(("hd", "*")),
         };
-        self.party.authorize_url(handshake, hint.as_slice()).await
+        // Google's own way to ask for a refresh token; it sends one when the person consents for the first time.
+        let offline = self.party.common.store_tokens.then_some(("access_type", "offline"));
+        let extra: Vec<_> = hint.into_iter().chain(offline).collect();
+        self.party.authorize_url(handshake, &extra).await
     }
 
     async fn identify(&self, handshake: &Handshake, callback: &Callback) -> Result<Identity, ProviderError> {
         let claims = self.party.claims(handshake, callback).await?;
         self.belongs(claims.token["hd"].as_str())?;
-        let says_mfa = self.party.common.says_mfa(&claims.token);
-        let identity = self.party.common.identity(self.party.issuer(), &claims.documents())?;
-        Ok(Identity { says_mfa, ..identity })
+        claims.identity(&self.party)
+    }
+
+    async fn ask_again(&self, grant: &Grant) -> Result<Identity, ProviderError> {
+        let claims = self.party.claims_again(grant).await?;
+        self.belongs(claims.documents().iter().find_map(|document| document["hd"].as_str()))?;
+        claims.identity(&self.party)
     }
 
     async fn probe(&self) -> Result<Vec<String>, ProviderError> {

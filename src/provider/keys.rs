@@ -78,6 +78,8 @@ macro_rules! upstream_config {
             pub signup: crate::provider::keys::SignupKey,
             /// Sent upstream as it is: `login`, `consent`, `select_account`.
             pub prompt: Option<String>,
+            /// Keeps what the provider grants, sealed, to ask each day again who somebody is; only with `refresh_profile = "daily"`. Default: false.
+            pub store_tokens: Option<bool>,
             /// Each call upstream, 1s to 30s. Default: 5s.
             #[schemars(extend("x-min" = "1s", "x-max" = "30s"))]
             pub timeout: Option<crate::config::Span>,
@@ -100,6 +102,7 @@ macro_rules! upstream_config {
                     link: self.link,
                     signup: self.signup,
                     prompt: self.prompt.clone(),
+                    store_tokens: self.store_tokens.unwrap_or(false),
                     timeout: self.timeout,
                     allow_private: self.allow_private,
                     ca_file: self.ca_file.clone(),
@@ -121,6 +124,7 @@ pub struct Keys {
     pub link: LinkKey,
     pub signup: SignupKey,
     pub prompt: Option<String>,
+    pub store_tokens: bool,
     pub timeout: Option<Span>,
     pub allow_private: Option<bool>,
     pub ca_file: Option<PathBuf>,

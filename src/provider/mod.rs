@@ -17,7 +17,7 @@ mod openid;
 use async_trait::async_trait;
 use url::Url;
 
-use crate::domain::identity::Identity;
+use crate::domain::identity::{Grant, Identity};
 use crate::domain::linking::LinkPolicy;
 use crate::net::NetError;
 use crate::plugin::Kind;
@@ -61,6 +61,9 @@ pub trait Provider: Send + Sync {
     async fn authorize_url(&self, handshake: &Handshake) -> Result<Url, ProviderError>;
     /// Trades the code for who it is (RFC 6749 §4.1.3, OpenID Connect Core §3.1.3.7).
     async fn identify(&self, handshake: &Handshake, callback: &Callback) -> Result<Identity, ProviderError>;
+    /// Asks again who somebody is who signed in here once. `Refused`: what was granted then is worth nothing any more, or the section
+    /// does not let them in any more.
+    async fn ask_again(&self, grant: &Grant) -> Result<Identity, ProviderError>;
     /// Whether the upstream answers by a cross-site POST (`response_mode=form_post`).
     fn answers_by_post(&self) -> bool {
         false

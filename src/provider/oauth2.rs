@@ -8,12 +8,13 @@ use schemars::JsonSchema;
 use url::Url;
 
 use super::claims::{ClaimMap, Source};
-use super::code::{self, ClientAuth};
+use super::code::{self, ClientAuth, Counter, Tokens};
 use super::common::{Common, Usual};
 use super::keys::{EmailTrust, Wrong, Wrongs, mistakes, upstream_config};
 use super::{Button, Callback, Handshake, Provider, ProviderError, Rules, line};
 use crate::config::Section;
-use crate::domain::identity::Identity;
+use crate::domain::identity::{Grant, Identity};
+use crate::net::HttpAnswer;
 use crate::plugin::{Kind, Tools};
 
 /// `kind = "oauth2"`.
@@ -125,6 +126,22 @@ impl OAuth2 {
     }
 }
 
+impl OAuth2 {
+    fn counter(&self) -> Counter<'_> {
+        Counter { common: &self.common, endpoint: &self.token, auth: self.auth }
+    }
+
+    async fn user_info(&self, tokens: &Tokens) -> Result<HttpAnswer, ProviderError> {
+        line::ask(&self.common.out, self.method.clone(), &self.userinfo, Some(&tokens.access)).await
+    }
+
+    fn identity(&self, answer: &HttpAnswer, tokens: Tokens) -> Result<Identity, ProviderError> {
+        let person = line::document(answer, "user info")?;
+        let identity = self.common.identity(&self.realm, &[&person])?;
+        Ok(Identity { grant: tokens.grant, ..identity })
+    }
+}
+
 #[async_trait]
 impl Provider for OAuth2 {
     fn button(&self) -> &Button {
@@ -145,10 +162,16 @@ impl Provider for OAuth2 {
         {
             return Err(ProviderError::Untrusted("the answer came from another issuer".into()));
         }
-        let tokens = code::exchange(&self.common, &self.token, self.auth, handshake, &callback.code).await?;
-        let answer = line::ask(&self.common.out, self.method.clone(), &self.userinfo, Some(&tokens.access)).await?;
-        let person = line::document(&answer, "user info")?;
-        self.common.identity(&self.realm, &[&person])
+        let tokens = self.counter().exchange(handshake, &callback.code).await?;
+        let answer = self.user_info(&tokens).await?;
+        self.identity(&answer, tokens)
+    }
+
+    async fn ask_again(&self, grant: &Grant) -> Result<Identity, ProviderError> {
+        let tokens = self.counter().renew(grant).await?;
+        let answer = self.user_info(&tokens).await?;
+        line::is_granted(&answer)?;
+        self.identity(&answer, tokens)
     }
 
     async fn probe(&self) -> Result<Vec<String>, ProviderError> {

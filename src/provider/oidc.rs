@@ -14,7 +14,7 @@ use super::keys::{EmailTrust, Wrong, Wrongs, mistakes, upstream_config};
 use super::openid::{Alg, Party, UserInfo, Ways};
 use super::{Button, Callback, Handshake, Provider, ProviderError, Rules};
 use crate::config::{Section, Span};
-use crate::domain::identity::Identity;
+use crate::domain::identity::{Grant, Identity};
 use crate::plugin::{Kind, Tools};
 
 /// `kind = "oidc"`.
@@ -23,6 +23,9 @@ pub const KIND: Kind<dyn Provider> = Kind {
     schema: Config::json_schema,
     open: |section, tools| open(section, tools).map(|opened| Arc::new(opened) as Arc<dyn Provider>),
 };
+
+/// What a refresh token is asked for with; it comes only where the person is asked for consent (OpenID Connect Core §11).
+const OFFLINE: &str = "offline_access";
 
 /// How the upstream answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize, JsonSchema)]
@@ -90,6 +93,12 @@ impl Oidc {
         if client_auth != ClientAuth::None && common.client_secret.is_none() {
             wrongs.add("client_auth", "this needs a `client_secret`");
         }
+        if common.store_tokens {
+            if common.scopes.iter().all(|scope| scope != OFFLINE) {
+                common.scopes.push(OFFLINE.to_owned());
+            }
+            common.prompt.get_or_insert_with(|| "consent".to_owned());
+        }
         let by_post = config.response_mode == Some(ResponseMode::FormPost);
         let ways = Ways {
             issuer: config.issuer,
@@ -124,10 +133,11 @@ impl Provider for Oidc {
     }
 
     async fn identify(&self, handshake: &Handshake, callback: &Callback) -> Result<Identity, ProviderError> {
-        let claims = self.party.claims(handshake, callback).await?;
-        let says_mfa = self.party.common.says_mfa(&claims.token);
-        let identity = self.party.common.identity(self.party.issuer(), &claims.documents())?;
-        Ok(Identity { says_mfa, ..identity })
+        self.party.claims(handshake, callback).await?.identity(&self.party)
+    }
+
+    async fn ask_again(&self, grant: &Grant) -> Result<Identity, ProviderError> {
+        self.party.claims_again(grant).await?.identity(&self.party)
     }
 
     async fn probe(&self) -> Result<Vec<String>, ProviderError> {

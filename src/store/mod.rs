@@ -12,6 +12,7 @@ pub mod entity;
 pub mod erasing;
 pub mod factors;
 pub mod foreign;
+pub mod grants;
 pub mod idempotency;
 pub mod imports;
 pub mod invalidations;

@@ -19,8 +19,8 @@ pub struct Said {
     pub user: UserId,
     pub subject: Subject,
     pub sealed: String,
-    /// When the identity was used last, in seconds since 1970.
-    pub used_at: i64,
+    /// When it was said, in seconds since 1970.
+    pub said_at: i64,
 }
 
 impl Store {
@@ -146,6 +146,7 @@ pub async fn keep(
         sealed: Set(sealed.to_owned()),
         rules: Set(rules.to_owned()),
         judged_at: Set(now),
+        said_at: Set(now),
     };
     let key = [identity_facts::Column::Provider, identity_facts::Column::Realm, identity_facts::Column::Subject];
     let anew = OnConflict::columns(key)
@@ -153,6 +154,7 @@ pub async fn keep(
             identity_facts::Column::Sealed,
             identity_facts::Column::Rules,
             identity_facts::Column::JudgedAt,
+            identity_facts::Column::SaidAt,
         ])
         .to_owned();
     identity_facts::Entity::insert(row).on_conflict(anew).exec_without_returning(db).await?;
@@ -167,15 +169,21 @@ pub async fn said_of(db: &impl ConnectionTrait, users: &[UserId]) -> Result<Vec<
 }
 
 fn said((facts, identity): (identity_facts::Model, Option<identity::Model>)) -> Option<Said> {
-    let identity_facts::Model { provider, realm, subject, sealed, .. } = facts;
-    let identity = identity?;
+    let identity_facts::Model { provider, realm, subject, sealed, said_at, .. } = facts;
     let subject = Subject { provider, realm, subject };
-    Some(Said { user: UserId(identity.user_id), subject, sealed, used_at: identity.used_at })
+    Some(Said { user: UserId(identity?.user_id), subject, sealed, said_at })
 }
 
 /// Forgets what was said: no rule asks for it any more.
 pub async fn drop_said(db: &impl ConnectionTrait, users: &[UserId]) -> Result<(), StoreError> {
     identity_facts::Entity::delete_many().filter(of(users)).exec(db).await?;
+    Ok(())
+}
+
+/// Forgets what was said of one identity.
+pub async fn unsay(db: &impl ConnectionTrait, subject: &Subject) -> Result<(), StoreError> {
+    let key = (subject.provider.clone(), subject.realm.clone(), subject.subject.clone());
+    identity_facts::Entity::delete_by_id(key).exec(db).await?;
     Ok(())
 }
 

@@ -90,6 +90,7 @@ fn at(provider: &str, realm: &str, subject: &str) -> Identity {
         groups: Vec::new(),
         says_mfa: false,
         claims: None,
+        grant: None,
     }
 }
 

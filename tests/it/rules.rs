@@ -5,6 +5,7 @@ mod gate;
 mod language;
 mod reasons;
 mod roles;
+mod vouching;
 
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _};
 use serde_json::{Value, json};

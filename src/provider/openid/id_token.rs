@@ -78,7 +78,8 @@ pub struct Read {
 pub struct Check<'a> {
     pub issuer: &'a str,
     pub client_id: &'a str,
-    pub nonce: &'a str,
+    /// `None`: it is of no sign-in, and its nonce says nothing (OpenID Connect Core §12.2).
+    pub nonce: Option<&'a str>,
     pub access_token: &'a str,
     pub algs: &'a [Alg],
     pub skew: Duration,
@@ -117,7 +118,11 @@ impl Check<'_> {
             CoreIdTokenVerifier::new_public_client(ClientId::new(self.client_id.to_owned()), issuer, keys.clone())
                 .set_allowed_algs(self.algs.iter().map(|alg| alg.core()))
                 .set_time_fn(move || chrono::DateTime::from_timestamp(latest, 0).unwrap_or_default());
-        read.token.claims(&verifier, &Nonce::new(self.nonce.to_owned())).map_err(flaw)?;
+        let claims = match self.nonce {
+            Some(nonce) => read.token.claims(&verifier, &Nonce::new(nonce.to_owned())),
+            None => read.token.claims(&verifier, |_: Option<&Nonce>| Ok(())),
+        };
+        claims.map_err(flaw)?;
         self.own_checks(&read.claims)?;
         self.access_token_is_meant(read, &verifier)?;
         Ok(read.claims.clone())

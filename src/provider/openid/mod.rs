@@ -12,10 +12,12 @@ use serde_json::Value;
 use time::Duration;
 
 use super::cached::Cached;
-use super::code::{self, ClientAuth};
+use super::code::{self, ClientAuth, Counter};
 use super::common::Common;
 use super::keys::Wrongs;
 use super::{Callback, Handshake, ProviderError, line};
+use crate::domain::identity::{Grant, Identity};
+use crate::net::HttpAnswer;
 use discovery::Metadata;
 pub use id_token::Alg;
 
@@ -61,16 +63,26 @@ pub struct Party {
 
 /// What a sign-in brought, after every check.
 pub struct Claims {
-    /// The ID token's.
+    /// The ID token's; null where somebody was asked about again and none came.
     pub token: Value,
     /// User info's, of the same subject.
     pub userinfo: Option<Value>,
+    /// What the party can be asked with again.
+    pub grant: Option<Grant>,
 }
 
 impl Claims {
     /// In the order in which they are believed.
     pub fn documents(&self) -> Vec<&Value> {
-        [Some(&self.token), self.userinfo.as_ref()].into_iter().flatten().collect()
+        let token = Some(&self.token).filter(|token| !token.is_null());
+        [token, self.userinfo.as_ref()].into_iter().flatten().collect()
+    }
+
+    /// Whom they speak of.
+    pub fn identity(self, party: &Party) -> Result<Identity, ProviderError> {
+        let says_mfa = party.common.says_mfa(&self.token);
+        let identity = party.common.identity(party.issuer(), &self.documents())?;
+        Ok(Identity { says_mfa, grant: self.grant, ..identity })
     }
 }
 
@@ -119,29 +131,48 @@ impl Party {
             None if metadata.sends_iss => return Err(untrusted("the answer does not say which issuer it is from")),
             _ => {}
         }
-        let auth = self.ways.client_auth;
-        let tokens = code::exchange(&self.common, &metadata.token, auth, handshake, &callback.code).await?;
+        let tokens = self.counter(&metadata).exchange(handshake, &callback.code).await?;
         let id_token = tokens.id.as_deref().ok_or_else(|| untrusted("there is no ID token"))?;
-        let token = self.verified(&metadata, id_token, &handshake.nonce, &tokens.access).await?;
+        let token = self.verified(&metadata, id_token, Some(&handshake.nonce), &tokens.access).await?;
         if handshake.again && self.is_from_before(&token) {
             return Err(ProviderError::Refused("It did not ask again who you are. Sign out there first.".into()));
         }
         let userinfo = match &metadata.userinfo {
             Some(url) if self.wants_userinfo(&token) => {
                 let answer = line::get(&self.common.out, url, Some(&tokens.access)).await?;
-                let userinfo = line::document(&answer, "user info")?;
-                // OpenID Connect Core §5.3.2: the same person, or it counts for nothing.
-                if userinfo["sub"].as_str().is_none_or(|sub| Some(sub) != token["sub"].as_str()) {
-                    return Err(untrusted("user info speaks of somebody else"));
-                }
-                Some(userinfo)
+                Some(same_person(&answer, &token)?)
             }
             None if self.ways.userinfo == UserInfo::Always => {
                 return Err(untrusted("there is no user info endpoint"));
             }
             _ => None,
         };
-        Ok(Claims { token, userinfo })
+        Ok(Claims { token, userinfo, grant: tokens.grant })
+    }
+
+    /// What is said of somebody now who signed in once (OpenID Connect Core §12). An ID token may come or not, and is often a shorter one:
+    /// user info is asked for wherever it may be.
+    pub async fn claims_again(&self, grant: &Grant) -> Result<Claims, ProviderError> {
+        let metadata = self.metadata().await?;
+        let tokens = self.counter(&metadata).renew(grant).await?;
+        let token = match tokens.id.as_deref() {
+            Some(id_token) => self.verified(&metadata, id_token, None, &tokens.access).await?,
+            None => Value::Null,
+        };
+        let userinfo = match &metadata.userinfo {
+            Some(url) if self.ways.userinfo != UserInfo::Never => {
+                let answer = line::get(&self.common.out, url, Some(&tokens.access)).await?;
+                line::is_granted(&answer)?;
+                Some(same_person(&answer, &token)?)
+            }
+            _ if token.is_null() => return Err(untrusted("it sends no ID token again, and there is no user info")),
+            _ => None,
+        };
+        Ok(Claims { token, userinfo, grant: tokens.grant })
+    }
+
+    fn counter<'a>(&'a self, metadata: &'a Metadata) -> Counter<'a> {
+        Counter { common: &self.common, endpoint: &metadata.token, auth: self.ways.client_auth }
     }
 
     /// Whether the upstream is there and can be believed.
@@ -166,7 +197,7 @@ impl Party {
         &self,
         metadata: &Metadata,
         id_token: &str,
-        nonce: &str,
+        nonce: Option<&str>,
         access_token: &str,
     ) -> Result<Value, ProviderError> {
         let now = self.common.clock.now();
@@ -216,6 +247,16 @@ impl Party {
             UserInfo::Never => false,
             UserInfo::Auto => !(knows(&claims.email) && knows(&claims.name) && self.ways.named.is_answered_by(token)),
         }
+    }
+}
+
+/// User info of whom the ID token names, if there is one (OpenID Connect Core §5.3.2): another person's counts for nothing.
+fn same_person(answer: &HttpAnswer, token: &Value) -> Result<Value, ProviderError> {
+    let userinfo = line::document(answer, "user info")?;
+    match (userinfo["sub"].as_str(), token["sub"].as_str()) {
+        (Some(_), None) if token.is_null() => Ok(userinfo),
+        (Some(theirs), Some(known)) if theirs == known => Ok(userinfo),
+        _ => Err(untrusted("user info speaks of somebody else")),
     }
 }
 

@@ -18,6 +18,8 @@ pub struct Model {
     pub rules: String,
     /// When that was.
     pub judged_at: i64,
+    /// When it was said.
+    pub said_at: i64,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -6,6 +6,7 @@ pub mod api_key;
 pub mod audit_event;
 pub mod ban;
 pub mod fact;
+pub mod grant;
 pub mod idempotency;
 pub mod identity;
 pub mod identity_facts;

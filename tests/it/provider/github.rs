@@ -12,11 +12,11 @@ use super::{Play, callback, distrust, email, handshake, query, refusal, sign_in}
 use crate::domain::identity::Identity;
 use crate::provider::ProviderError;
 
-const GITHUB: &str = "kind = \"github\"\nclient_id = \"client\"\nclient_secret = \"s3cret\"\n";
+pub(super) const GITHUB: &str = "kind = \"github\"\nclient_id = \"client\"\nclient_secret = \"s3cret\"\n";
 
 /// Answers by path and query: status and document.
 #[derive(Clone)]
-struct Hub(Arc<Mutex<HashMap<String, (u16, Value)>>>);
+pub(super) struct Hub(Arc<Mutex<HashMap<String, (u16, Value)>>>);
 
 impl Hub {
     fn open(play: &Play, hosts: &[&str], api: &str) -> Self {
@@ -54,7 +54,9 @@ impl Hub {
         let answer = move |uri: Uri| async move {
             let known = state.0.lock().unwrap().get(&uri.path_and_query().unwrap().to_string()).cloned();
             let (status, document) = known.unwrap_or((404, json!({ "message": "Not Found" })));
-            let builder = Response::builder().status(status).header("content-type", "application/json; charset=utf-8");
+            let left = if document.to_string().contains("rate limit") { "0" } else { "60" };
+            let builder = Response::builder().status(status).header("x-ratelimit-remaining", left);
+            let builder = builder.header("content-type", "application/json; charset=utf-8");
             builder.body(Body::from(document.to_string())).unwrap()
         };
         for host in hosts {
@@ -63,12 +65,12 @@ impl Hub {
         hub
     }
 
-    fn says(&self, path: &str, status: u16, document: Value) {
+    pub(super) fn says(&self, path: &str, status: u16, document: Value) {
         self.0.lock().unwrap().insert(path.to_owned(), (status, document));
     }
 }
 
-fn github() -> (Play, Hub) {
+pub(super) fn github() -> (Play, Hub) {
     let play = Play::new();
     let hub = Hub::open(&play, &["github.com", "api.github.com"], "");
     (play, hub)

@@ -2,7 +2,7 @@
 
 use super::{Play, handshake, query, refusal, sign_in};
 
-const GOOGLE: &str = "client_id = \"client\"\nclient_secret = \"s3cret\"\nissuer = \"https://sso.test\"\n";
+pub(super) const GOOGLE: &str = "client_id = \"client\"\nclient_secret = \"s3cret\"\nissuer = \"https://sso.test\"\n";
 
 #[tokio::test]
 async fn the_real_google_is_the_default() {

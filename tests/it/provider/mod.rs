@@ -1,5 +1,6 @@
 //! Upstreams, honest and hostile.
 
+mod again;
 mod dev;
 mod github;
 mod google;

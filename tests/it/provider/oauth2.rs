@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{Play, callback, distrust, email, handshake, query, sign_in};
 
-const LEGACY: &str = r#"
+pub(super) const LEGACY: &str = r#"
 kind = "oauth2"
 name = "Legacy"
 client_id = "client"
@@ -13,7 +13,7 @@ authorization_url = "https://sso.test/authorize?tenant=a"
 token_url = "https://sso.test/token"
 userinfo_url = "https://sso.test/userinfo"
 "#;
-const CLAIMS: &str =
+pub(super) const CLAIMS: &str =
     "\n[providers.legacy.claims]\nsubject = \"id\"\nemail = \"contact.email\"\nemail_verified = \"contact.checked\"\n";
 
 fn play() -> Play {

@@ -185,8 +185,10 @@ async fn answer(State(upstream): State<Upstream>, uri: Uri, headers: HeaderMap, 
             script.authorization =
                 headers.get("authorization").and_then(|value| value.to_str().ok()).map(str::to_owned);
             let mut claims = script.claims.clone();
-            if claims.get("nonce").is_none() {
-                claims["nonce"] = script.form.get("code").cloned().into();
+            if claims.get("nonce").is_none()
+                && let Some(code) = script.form.get("code").cloned()
+            {
+                claims["nonce"] = code.into();
             }
             let made = token(&script.header.to_string(), &claims.to_string(), script.signs);
             let mut answer = script.token.clone();
