@@ -133,7 +133,7 @@ impl Accounts {
     fn counts(&self, said: &Said) -> bool {
         match self.rules.heard(&said.subject.provider) {
             None => false,
-            Some(Refresh::Daily) => said.said_at >= self.store.now() - LASTS,
+            Some(Refresh::Daily) => said.at >= self.store.now() - LASTS,
             Some(Refresh::Login | Refresh::Never) => true,
         }
     }

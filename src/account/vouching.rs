@@ -50,19 +50,17 @@ impl Accounts {
         if !self.store.take_turn(kept, until).await? {
             return Ok(None);
         }
-        match grant {
-            Some(grant) => Ok(Some(Turn { subject: subject.clone(), grant, until })),
-            None => {
-                tracing::error!(
-                    provider.name = subject.provider,
-                    "what a provider granted cannot be opened: it is forgotten"
-                );
-                let db = self.store.begin().await?;
-                grants::withdraw(&db, subject, until).await?;
-                self.commit(db).await?;
-                Ok(None)
-            }
-        }
+        let Some(grant) = grant else {
+            tracing::error!(
+                provider.name = subject.provider,
+                "what a provider granted cannot be opened: it is forgotten"
+            );
+            let db = self.store.begin().await?;
+            grants::withdraw(&db, subject, until).await?;
+            self.commit(db).await?;
+            return Ok(None);
+        };
+        Ok(Some(Turn { subject: subject.clone(), grant, until }))
     }
 
     /// The provider vouches as before: what it says now counts. `false` if somebody signed in meanwhile, or the identity is gone.

@@ -20,7 +20,7 @@ pub struct Said {
     pub subject: Subject,
     pub sealed: String,
     /// When it was said, in seconds since 1970.
-    pub said_at: i64,
+    pub at: i64,
 }
 
 impl Store {
@@ -171,7 +171,7 @@ pub async fn said_of(db: &impl ConnectionTrait, users: &[UserId]) -> Result<Vec<
 fn said((facts, identity): (identity_facts::Model, Option<identity::Model>)) -> Option<Said> {
     let identity_facts::Model { provider, realm, subject, sealed, said_at, .. } = facts;
     let subject = Subject { provider, realm, subject };
-    Some(Said { user: UserId(identity?.user_id), subject, sealed, said_at })
+    Some(Said { user: UserId(identity?.user_id), subject, sealed, at: said_at })
 }
 
 /// Forgets what was said: no rule asks for it any more.

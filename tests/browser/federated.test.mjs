@@ -175,3 +175,32 @@ test('an address that the upstream does not vouch for is not taken as proved', a
     assert.equal(new URL(page.url()).origin, scene.server.origin);
   }
 });
+
+test('an upstream is asked again without anybody there: a role goes with its group, and everything with the account', async (t) => {
+  const inner = Stage.for(t);
+  const port = await freePort();
+  const corp = await oidc(inner, callbacks(`http://localhost:${port}`).corp);
+  const app = await application(inner);
+  const keep = 'scopes = ["openid", "email", "profile", "groups"]\nrefresh_profile = "daily"\nstore_tokens = true';
+  const section = sections({ corp }).replace(/^scopes = .*$/m, keep);
+  const roles = `[roles.sailor]\nassign = ["'corp:crew' in groups"]`;
+  const server = await Countersign.start(inner, `${section}\n${service('wiki', app.next)}\n${roles}`, { port });
+  const user = await signIn(await browser.person(), { server, app }, 'corp', 'heidi');
+  const refreshed = async () => JSON.parse(await server.command(['user', 'refresh', user.id, '--json']));
+
+  const first = await refreshed();
+  assert.deepEqual([first.asked[0].outcome, first.groups], ['vouches', ['corp:crew']]);
+  assert.ok(first.roles.includes('sailor'));
+  corp.world.groups = ['passengers'];
+  const second = await refreshed();
+  assert.deepEqual([second.asked[0].outcome, second.groups], ['vouches', ['corp:passengers']]);
+  assert.ok(!second.roles.includes('sailor'));
+  corp.world.groups = ['crew'];
+  assert.ok((await refreshed()).roles.includes('sailor'), 'what is granted anew each time is kept each time');
+
+  corp.world.gone.add('heidi');
+  const last = await refreshed();
+  assert.deepEqual([last.asked[0].outcome, last.groups], ['withdrawn', []]);
+  assert.ok(!last.roles.includes('sailor'));
+  await assert.rejects(server.command(['user', 'refresh', user.id]), /nobody can be asked about them/);
+});

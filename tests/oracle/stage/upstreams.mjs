@@ -68,15 +68,19 @@ async function emulator(stage, service, seed, port) {
   return running;
 }
 
-/** A certified OpenID provider; whoever types a login is that person, at example.org. */
+/**
+ * A certified OpenID provider; whoever types a login is that person, at example.org, and one of `groups`. For whom is in `gone` there
+ * is no account any more.
+ */
 export async function oidc(stage, redirectUris, wanted = 0) {
   const server = createServer();
   const port = await new Promise((resolve) => { server.listen(wanted, '127.0.0.1', () => resolve(server.address().port)); });
   const issuer = `http://localhost:${port}`;
+  const world = { groups: ['crew'], gone: new Set() };
   const provider = quietly(() => new Provider(issuer, {
-    clients: [{ client_id: CLIENT.id, client_secret: CLIENT.secret, redirect_uris: redirectUris }],
+    clients: [{ client_id: CLIENT.id, client_secret: CLIENT.secret, redirect_uris: redirectUris, grant_types: ['authorization_code', 'refresh_token'] }],
     claims: { openid: ['sub'], email: ['email', 'email_verified'], profile: ['name', 'preferred_username'], groups: ['groups'] },
-    findAccount: (_, login) => ({
+    findAccount: (_, login) => world.gone.has(login) ? undefined : ({
       accountId: login,
       claims: () => ({
         sub: login,
@@ -84,7 +88,7 @@ export async function oidc(stage, redirectUris, wanted = 0) {
         email_verified: !login.startsWith('unverified'),
         name: `${login[0].toUpperCase()}${login.slice(1)}`,
         preferred_username: login,
-        groups: ['crew'],
+        groups: world.groups,
       }),
     }),
     pkce: { required: () => true },
@@ -98,7 +102,7 @@ export async function oidc(stage, redirectUris, wanted = 0) {
     server.closeAllConnections();
   }));
   stage.later(() => running.stop());
-  return running;
+  return Object.assign(running, { world });
 }
 
 /** oidc-provider says at length that its development defaults are not for production; here they are meant. */
