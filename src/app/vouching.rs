@@ -94,6 +94,10 @@ impl App {
     }
 
     async fn asked(&self, provider: &dyn Provider, turn: &Turn) -> Result<Identity, ProviderError> {
+        if provider.realm() != turn.subject.realm {
+            // What one issuer granted is no other one's business.
+            return Err(ProviderError::Refused("its section names another one now".into()));
+        }
         let identity = provider.ask_again(&turn.grant).await?;
         if identity.subject != turn.subject {
             return Err(ProviderError::Untrusted("it speaks of somebody else".into()));

@@ -154,6 +154,10 @@ impl Provider for Dev {
         &self.rules
     }
 
+    fn realm(&self) -> &str {
+        REALM
+    }
+
     async fn authorize_url(&self, handshake: &Handshake) -> Result<Url, ProviderError> {
         let mut page = self.page.clone();
         page.query_pairs_mut()

@@ -257,6 +257,10 @@ impl Provider for GitHub {
         &self.common.rules
     }
 
+    fn realm(&self) -> &str {
+        &self.base
+    }
+
     async fn authorize_url(&self, handshake: &Handshake) -> Result<Url, ProviderError> {
         code::authorize_url(&self.common, &self.authorization, handshake, &[])
     }

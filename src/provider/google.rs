@@ -102,6 +102,10 @@ impl Provider for Google {
         &self.party.common.rules
     }
 
+    fn realm(&self) -> &str {
+        self.party.issuer()
+    }
+
     async fn authorize_url(&self, handshake: &Handshake) -> Result<Url, ProviderError> {
         // Only to choose the right account sooner; `belongs` decides.
         let hint = match &self.hosted_domains[..] {

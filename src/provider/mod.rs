@@ -57,6 +57,8 @@ pub trait Provider: Send + Sync {
     fn button(&self) -> &Button;
     /// Its own rules for linking and new accounts, where they differ from the file's.
     fn rules(&self) -> &Rules;
+    /// Where its subjects are unique: [`Subject::realm`](crate::domain::identity::Subject::realm).
+    fn realm(&self) -> &str;
     /// Where to send the browser (RFC 6749 §4.1.1).
     async fn authorize_url(&self, handshake: &Handshake) -> Result<Url, ProviderError>;
     /// Trades the code for who it is (RFC 6749 §4.1.3, OpenID Connect Core §3.1.3.7).

@@ -152,6 +152,10 @@ impl Provider for OAuth2 {
         &self.common.rules
     }
 
+    fn realm(&self) -> &str {
+        &self.realm
+    }
+
     async fn authorize_url(&self, handshake: &Handshake) -> Result<Url, ProviderError> {
         code::authorize_url(&self.common, &self.authorization, handshake, &[])
     }

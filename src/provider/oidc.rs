@@ -128,6 +128,10 @@ impl Provider for Oidc {
         self.by_post
     }
 
+    fn realm(&self) -> &str {
+        self.party.issuer()
+    }
+
     async fn authorize_url(&self, handshake: &Handshake) -> Result<Url, ProviderError> {
         self.party.authorize_url(handshake, &[]).await
     }

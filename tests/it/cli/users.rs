@@ -205,3 +205,15 @@ async fn a_user_is_deleted_only_when_it_is_confirmed_and_is_gone_at_once() {
     assert_eq!(stage.run("user show ada@example.com").await.code, 3);
     assert_eq!(stage.run("user list --json").await.json(), serde_json::json!([]));
 }
+
+#[tokio::test]
+async fn nobody_is_asked_about_somebody_whom_no_provider_vouches_for() {
+    let stage = Stage::new(ROLES);
+    let id = add(&stage, "--email ada@example.com").await;
+
+    let left = stage.run("user refresh ada").await;
+    assert_eq!(left.code, stage.run("user refresh nobody").await.code);
+    assert!(left.code != 0 && left.aside.contains("`store_tokens`"), "{left:?}");
+    let told = stage.run("user refresh ada@example.com --json").await.json();
+    assert_eq!(told, serde_json::json!({ "id": id, "asked": [], "roles": ["member"], "groups": [] }));
+}

@@ -8,7 +8,7 @@ use super::{events, roles, upstream_says};
 use crate::account::administration::{Caller, Office};
 use crate::app::vouching::Vouched;
 use crate::domain::audit::By;
-use crate::it::stage::{House, Stage};
+use crate::it::stage::{House, Stage, Upstream};
 use crate::store::entity::grant;
 use crate::store::grants::Kept;
 
@@ -185,6 +185,21 @@ async fn an_answer_about_somebody_else_is_not_believed() {
     let user = stage.user("ada@example.org").await;
     assert_eq!((user.name.as_deref(), user.roles.len()), (Some("ada"), 2));
     assert_eq!(kept(&stage).await.len(), 1);
+}
+
+#[tokio::test]
+async fn what_one_issuer_granted_is_never_shown_to_another() {
+    let stage = with_ada("").await;
+    let other = Upstream::open(&stage.internet, "other.test", stage.now());
+    stage.reload("[providers.sso]\nissuer = \"https://other.test\"").unwrap();
+    stage.wait(DAY);
+
+    assert_eq!(asked(&stage).await, 1);
+
+    assert!(other.script().form.is_empty());
+    assert_eq!(stage.internet.count("POST https://other.test/token"), 0);
+    assert_eq!(roles(&stage, "ada").await, ["member"]);
+    assert!(kept(&stage).await.is_empty());
 }
 
 #[tokio::test]
