@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::cache::{Key, Outcome};
 use super::chain::{Chain, ChainError, Link, Question};
+use super::delay::{Delay, worst_case};
 use super::kept::Kept;
 use super::record::recorded;
 use super::{Ask, OnError, PermissionError, ProviderPolicy, guard};
@@ -43,6 +44,11 @@ impl Chain {
     /// How the chain treats the provider; `None` if there is none.
     pub fn policy(&self, id: &str) -> Option<&ProviderPolicy> {
         self.link(id).ok().map(|link| link.provider.policy())
+    }
+
+    /// How long somebody may go on in the service with what was taken from them at a permission provider.
+    pub fn revocation_delay(&self, service: &Service) -> Delay {
+        worst_case(service, self.remembering(service))
     }
 
     /// The policies of the service's providers that count and whose answers are remembered.

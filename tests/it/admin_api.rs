@@ -16,7 +16,7 @@ const ALL: [&str; 6] =
     ["users:read", "users:write", "roles:write", "permissions:read", "audit:read", "invitations:write"];
 
 /// Who needs what: method, path, scope.
-const RIGHTS: [(&str, &str, &str); 33] = [
+const RIGHTS: [(&str, &str, &str); 34] = [
     ("get", "/api/v1/users", "users:read"),
     ("post", "/api/v1/users", "users:write"),
     ("get", "/api/v1/users/{who}", "users:read"),
@@ -44,6 +44,7 @@ const RIGHTS: [(&str, &str, &str); 33] = [
     ("post", "/api/v1/invitations", "invitations:write"),
     ("delete", "/api/v1/invitations/{id}", "invitations:write"),
     ("get", "/api/v1/audit", "audit:read"),
+    ("get", "/api/v1/services", "permissions:read"),
     ("get", "/api/v1/services/{service}/shadow", "administer:wiki"),
     ("get", "/api/v1/services/{service}/roles", "administer:wiki"),
     ("get", "/api/v1/services/{service}/roles/{role}", "administer:wiki"),

@@ -69,6 +69,7 @@ async fn an_administrator_finds_the_way_and_needs_a_fresh_sign_in() {
     boss.open("/account").await.press("#administration").await;
     assert_eq!((boss.status(), boss.at.as_str()), (200, "/admin/permissions"));
     assert!(boss.has("#ask") && !boss.has("#result"));
+    assert!(boss.has("#delays") && boss.sees("Works after 15 min at worst: a token lives 15 min."));
 
     stage.wait(stage.app.settings.session.sudo_window + Duration::SECOND);
     boss.open("/admin/permissions").await;

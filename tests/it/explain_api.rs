@@ -55,6 +55,7 @@ async fn the_answer_says_all_but_the_token() {
     assert_eq!(told["granted"]["permissions"], json!({ "wiki:read": true }));
     assert_eq!((&told["steps"][0]["kind"], &told["payload"]["aud"]), (&"static".into(), &"wiki".into()));
     assert_eq!(told["revocation_delay"], 900);
+    assert_eq!(told["revocation"], "Works after 15 min at worst: a token lives 15 min.");
     assert!(told["size"].as_u64().unwrap() > 300 && told.get("token").is_none() && !reply.body.contains("eyJ"));
 
     let refused = ask(&stage, &key, "?service=admins&user=ada@example.com").await.json();
@@ -67,4 +68,24 @@ async fn the_answer_says_all_but_the_token() {
     assert!(assumed.get("refusal").is_none() && assumed["payload"]["roles"] == json!(["admin", "member"]), "{assumed}");
     let off = ask(&stage, &key, "?service=closed&user=ada@example.com").await;
     assert!(off.status == 200 && off.json()["refusal"] == "the service is not enabled", "{}", off.body);
+}
+
+#[tokio::test]
+async fn every_service_is_listed_with_how_soon_taking_something_away_works() {
+    let billing = "[permissions.billing]\nkind = \"http\"\nurl = \"https://billing.test/ask\"\n\
+                   secret = \"whsec_MDEyMzQ1Njc4OWFiY2RlZg==\"\n[services.wiki]\npermissions = [\"house\", \"billing\"]";
+    let stage = Stage::with(billing).await;
+    let key = add(&stage, &Owner::Service("wiki".into()), &["permissions:read"]).await.key.reveal().to_owned();
+
+    let told = stage.get("/api/v1/services").bearer(&key).await.json();
+
+    let services = told["services"].as_array().unwrap();
+    assert_eq!(services.len(), stage.app.settings.services.len());
+    let wiki = services.iter().find(|service| service["service"] == "wiki").unwrap();
+    assert_eq!((&wiki["enabled"], &wiki["permissions"]), (&json!(true), &json!(["house", "billing"])));
+    assert_eq!(wiki["revocation_delay"], 960);
+    let sentence = "Works after 16 min at worst: a token lives 15 min, an answer is remembered for 1 min.";
+    assert_eq!(wiki["revocation"], sentence);
+    let closed = services.iter().find(|service| service["service"] == "closed").unwrap();
+    assert_eq!(closed["enabled"], false);
 }

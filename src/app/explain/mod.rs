@@ -190,6 +190,7 @@ impl App {
 
     fn about(&self, case: &Case<'_>, steps: Vec<Told>) -> Explained {
         let Query { service, user, method, mfa, .. } = case.query;
+        let delay = self.chain.revocation_delay(service);
         Explained {
             service: service.id.clone(),
             user: user.id.to_string(),
@@ -205,7 +206,8 @@ impl App {
             payload: None,
             size: None,
             max_size: service.max_token_size,
-            revocation_delay: self.revocation_delay(service).total.whole_seconds(),
+            revocation_delay: delay.total.whole_seconds(),
+            revocation: delay.sentence(),
             token: None,
         }
     }

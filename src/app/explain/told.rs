@@ -51,6 +51,8 @@ pub struct Explained {
     pub max_size: usize,
     /// For how long, at worst, the service goes on believing what was taken from somebody, in seconds.
     pub revocation_delay: i64,
+    /// The same in a sentence, with what it is made of.
+    pub revocation: String,
     /// The token itself: only for who sits at the machine.
     #[serde(skip)]
     pub token: Option<String>,

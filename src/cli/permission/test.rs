@@ -46,7 +46,7 @@ fn show(explained: &Explained, desk: &mut Desk) -> Result<(), Failure> {
             desk.say(format!("{what:<11}  {}", serde_json::to_string(values)?))?;
         }
     }
-    desk.say(format!("Revocation   at worst after {} s", explained.revocation_delay))?;
+    desk.say(format!("Revocation   {}", explained.revocation))?;
     desk.say(format!("Token        {} bytes\n\n{token}\n", token.len()))?;
     desk.json(&explained.payload)
 }

@@ -45,6 +45,7 @@ use super::site::Running;
     roles::list,
     roles::grant,
     roles::revoke,
+    services::list,
     services::roles,
     services::holders,
     services::give,

@@ -1,4 +1,5 @@
-//! One service for those who administer it: who has its roles, and its sessions. They see and touch nothing else.
+//! The services of the file; and one service for those who administer it: who has its roles, and its sessions. They see and touch
+//! nothing else.
 
 use axum::Router;
 use axum::extract::Path;
@@ -11,8 +12,10 @@ use super::guard::Administrator;
 use super::page;
 use super::shown::Done;
 use crate::account::administration::AdminError;
+use crate::app::observed::{ListedService, listed};
 use crate::domain::audit::{Event, What};
 use crate::domain::id::UserId;
+use crate::domain::scope::Scope;
 use crate::domain::user::User;
 use crate::http::auth::answer;
 use crate::http::error::{Error, Problem};
@@ -24,10 +27,32 @@ use crate::store::people::Wanted;
 /// The routes of this file.
 pub fn router() -> Router<Running> {
     Router::new()
+        .route("/api/v1/services", get(list))
         .route("/api/v1/services/{service}/roles", get(roles))
         .route("/api/v1/services/{service}/roles/{role}", get(holders))
         .route("/api/v1/services/{service}/roles/{role}/{who}", put(give).delete(take))
         .route("/api/v1/services/{service}/sessions/{who}", delete(end_sessions))
+}
+
+/// The services of the file.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct Services {
+    services: Vec<ListedService>,
+}
+
+/// The services of the file, and how soon it works in each to take something from somebody.
+#[utoipa::path(
+    get, path = "/api/v1/services", tag = "services", security(("api-key" = [])),
+    responses(
+        (status = 200, description = "All of them.", body = Services),
+        (status = 401, description = "`api-key-refused`: there is no key, or it cannot be used here and now.", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "`scope-missing`, `network-refused`, or `admin-needs-factor`.", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn list(admin: Administrator) -> Result<Response, Error> {
+    admin.may(&Scope::PermissionsRead)?;
+    let app = &admin.site.app;
+    Ok(answer(&Services { services: listed(&app.settings, &app.chain) }))
 }
 
 /// The roles of a service.

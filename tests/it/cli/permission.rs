@@ -60,6 +60,27 @@ async fn every_provider_is_asked_and_the_token_is_shown() {
 }
 
 #[tokio::test]
+async fn how_soon_taking_something_away_works_is_said_of_every_service() {
+    let stage = Stage::new(WIKI);
+    let sentence = "Works after 16 min at worst: a token lives 15 min, an answer is remembered for 1 min.";
+
+    let shown = stage.run("service list").await;
+
+    assert_eq!(shown.code, 0, "{shown:?}");
+    let line = |id: &str| shown.out.lines().find(|line| line.starts_with(id)).unwrap().to_owned();
+    assert!(line("wiki").ends_with(sentence) && line("wiki").contains("wiki, billing"), "{}", shown.out);
+    assert!(line("off (off)").ends_with("Works after 15 min at worst: a token lives 15 min."), "{}", shown.out);
+    let listed = stage.run("service list --json").await.json();
+    assert_eq!((&listed[0]["service"], &listed[0]["revocation"]), (&"wiki".into(), &sentence.into()));
+    assert!(!stage.data().exists(), "no database is needed");
+
+    assert_eq!(stage.run("user add --email ada@example.com").await.code, 0);
+    says(&stage, json!({ "permissions": {} }));
+    let tested = stage.run("permission test wiki --user ada@example.com").await.out;
+    assert!(tested.contains(&format!("Revocation   {sentence}\n")), "{tested}");
+}
+
+#[tokio::test]
 async fn whoever_gets_no_token_is_told_why() {
     let stage = stage().await;
     let test = |what: &'static str| stage.run(what);

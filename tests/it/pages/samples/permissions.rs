@@ -1,8 +1,12 @@
 //! The page that says who may do what, and why.
 
+use time::Duration;
+
 use super::{Sample, sample, shell};
+use crate::app::observed::ListedService;
 use crate::http::page::{ExplainedView, Hidden, PermissionsPage, RequestRow, ShadowRow, StepRow, TypedQuestion};
 use crate::permission::Rule;
+use crate::permission::delay::Delay;
 
 fn rule(permission: &str, granted: bool, role: &str, line: u32) -> Rule {
     Rule {
@@ -32,13 +36,27 @@ fn step(provider: &str, kind: &str, decision: &'static str) -> StepRow {
     }
 }
 
+fn service(id: &str, name: &str, seconds: i64) -> ListedService {
+    let total = Duration::seconds(seconds);
+    let (token, stale) = (Duration::minutes(15), Duration::ZERO);
+    let delay = Delay { token, cache: total - token, stale, total };
+    ListedService {
+        service: id.into(),
+        name: name.into(),
+        enabled: true,
+        permissions: vec!["directory".into()],
+        revocation_delay: seconds,
+        revocation: delay.sentence(),
+    }
+}
+
 fn page(found: Option<ExplainedView>, error: Option<&str>) -> PermissionsPage {
     PermissionsPage {
         shell: shell(),
         action: "/admin/permissions".into(),
         hidden: vec![Hidden::new("csrf", "c5rf")],
         back: "/account".into(),
-        services: vec![("wiki".into(), "Team wiki".into()), ("shop".into(), "Shop".into())],
+        services: vec![service("wiki", "Team wiki", 960), service("shop", "Shop", 900)],
         forget: "/admin/permissions/forget".into(),
         notice: None,
         typed: TypedQuestion {
@@ -106,7 +124,7 @@ fn found() -> ExplainedView {
         payload: Some("{\n  \"iss\": \"https://auth.example.org\",\n  \"sub\": \"usr_1\"\n}".into()),
         size: Some(612),
         max_size: 4096,
-        revocation_delay: "16 min".into(),
+        revocation: service("wiki", "", 960).revocation,
         forget: vec![Hidden::new("csrf", "c5rf"), Hidden::new("service", "wiki"), Hidden::new("user", "usr_1")],
     }
 }
