@@ -6,7 +6,9 @@ use serde_json::json;
 use time::Duration;
 
 use super::stage::{Browser, Stage, set_roles};
+use crate::clock::Clock as _;
 use crate::domain::audit::By;
+use crate::http::page::Moment;
 use crate::store::users::NewUser;
 
 const SECRET: &str = "correct battery horse";
@@ -117,6 +119,25 @@ async fn the_page_says_which_provider_which_rule_and_what_the_token_would_be() {
     assert!(boss.sees("ada has `wiki:write` in `wiki`."));
     assert!(boss.sees("Works after 16 min at worst"), "15 minutes of a token, one of a remembered answer");
     assert!(!boss.body().contains("<paid>") && !boss.body().contains("eyJ"), "no markup of others, and no token");
+}
+
+#[tokio::test]
+async fn the_page_says_until_when_an_answer_is_remembered() {
+    let stage = Stage::with(BILLING).await;
+    billing_says(&stage, json!({ "permissions": {} }));
+    let mut boss = signed_in(&stage, "boss", &["admin"]).await;
+    let token = stage.browser().login_token().await;
+    let ada = stage.get("/auth/authorize?service=shop").bearer(&token).await.json()["userid"].clone();
+    let query = format!("service=wiki&user={}", ada.as_str().unwrap());
+    asks(&mut boss, &query).await;
+    assert!(boss.has("#chain") && !boss.sees("until "), "{}", boss.body());
+
+    assert_eq!(stage.get("/auth/authorize?service=wiki").bearer(&token).await.status, 200);
+
+    asks(&mut boss, &query).await;
+    let until = Moment::from(stage.clock.now() + Duration::seconds(60));
+    let until = format!("until <time datetime=\"{}\">{}</time>", until.iso(), until.time());
+    assert!(boss.sees(&until), "{until}: {}", boss.body());
 }
 
 #[tokio::test]

@@ -1,9 +1,14 @@
 //! `GET /api/v1/permissions/explain`: who may ask, and what is refused.
 
-use serde_json::json;
+use axum::Json;
+use axum::routing::post;
+use serde_json::{Value, json};
+use time::Duration;
+use time::format_description::well_known::Rfc3339;
 
 use super::api_keys::add;
 use super::stage::{House, Reply, Stage};
+use crate::clock::Clock as _;
 use crate::domain::audit::By;
 use crate::store::api_keys::Owner;
 use crate::store::users::NewUser;
@@ -70,11 +75,39 @@ async fn the_answer_says_all_but_the_token() {
     assert!(off.status == 200 && off.json()["refusal"] == "the service is not enabled", "{}", off.body);
 }
 
+const BILLING: &str = r#"
+[permissions.billing]
+kind = "http"
+url = "https://billing.test/ask"
+secret = "whsec_MDEyMzQ1Njc4OWFiY2RlZg=="
+[services.wiki]
+permissions = ["house", "billing"]
+"#;
+
+#[tokio::test]
+async fn what_is_remembered_of_them_is_said_and_explaining_remembers_nothing() {
+    let stage = Stage::with(BILLING).await;
+    let answer = async || Json(json!({ "permissions": {} }));
+    stage.internet.host("billing.test", axum::Router::new().route("/ask", post(answer)));
+    let key = add(&stage, &Owner::Service("wiki".into()), &["permissions:read"]).await.key.reveal().to_owned();
+    let token = stage.browser().login_token().await;
+    let whoever = stage.get("/auth/authorize?service=shop").bearer(&token).await.json()["userid"].clone();
+    let path = format!("?service=wiki&user={}", whoever.as_str().unwrap());
+    let kept = async || ask(&stage, &key, &path).await.json()["steps"][1]["remembered_until"].clone();
+    assert_eq!((kept().await, kept().await), (Value::Null, Value::Null));
+
+    assert_eq!(stage.get("/auth/authorize?service=wiki").bearer(&token).await.status, 200);
+
+    let until = stage.clock.now() + Duration::seconds(60);
+    assert_eq!(kept().await, until.format(&Rfc3339).unwrap());
+    assert!(ask(&stage, &key, &path).await.json()["steps"][0].get("remembered_until").is_none());
+    stage.wait(Duration::seconds(60));
+    assert_eq!(kept().await, Value::Null, "looking does not make it last");
+}
+
 #[tokio::test]
 async fn every_service_is_listed_with_how_soon_taking_something_away_works() {
-    let billing = "[permissions.billing]\nkind = \"http\"\nurl = \"https://billing.test/ask\"\n\
-                   secret = \"whsec_MDEyMzQ1Njc4OWFiY2RlZg==\"\n[services.wiki]\npermissions = [\"house\", \"billing\"]";
-    let stage = Stage::with(billing).await;
+    let stage = Stage::with(BILLING).await;
     let key = add(&stage, &Owner::Service("wiki".into()), &["permissions:read"]).await.key.reveal().to_owned();
 
     let told = stage.get("/api/v1/services").bearer(&key).await.json();

@@ -92,7 +92,11 @@ impl App {
         let origins = self.store().role_origins(query.user.id).await?;
         case.roles = case.user.roles.iter().map(|role| Held::of(role, query.user, &origins)).collect();
         let (steps, outcome) = self.chain.trace(&case.question()).await;
-        let told = self.tell_all(&case, &steps);
+        let mut told = self.tell_all(&case, &steps);
+        let mut kept = self.chain.kept(query.service, query.user).await;
+        for told in &mut told {
+            told.remembered_until = kept.remove(&told.provider);
+        }
         let mut explained = self.about(&case, told);
         match self.stands_against(&case, outcome).await? {
             Ok(granted) => match self.add_token(&case, granted, &mut explained) {
@@ -169,7 +173,6 @@ impl App {
         let mut told = Told::of(id, step, policy);
         let section = self.settings.permissions.iter().find(|section| section.id() == id);
         section.map_or("", Section::kind).clone_into(&mut told.kind);
-        told.is_remembered &= case.query.roles.is_empty();
         if let Some(name) = case.query.permission {
             let lacking =
                 |rule: &Rule| rule.granted && rule.role.as_ref().is_some_and(|role| !case.user.roles.contains(role));

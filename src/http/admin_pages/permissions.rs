@@ -22,7 +22,7 @@ use crate::http::fields::{Form, Query};
 use crate::http::finish::see_other;
 use crate::http::login::PASSWORD;
 use crate::http::page::{
-    ExplainedView, Hidden, Href, Notice, Page, PermissionsPage, RequestRow, ShadowRow, StepRow, TypedQuestion,
+    ExplainedView, Hidden, Href, Moment, Notice, Page, PermissionsPage, RequestRow, ShadowRow, StepRow, TypedQuestion,
 };
 use crate::http::site::{Running, Site};
 use crate::http::sudo::Stop;
@@ -246,7 +246,7 @@ fn row(step: Told, sent: &[(String, Sent)]) -> StepRow {
         provider: step.provider,
         kind: step.kind,
         decision: step.decision,
-        is_remembered: step.is_remembered,
+        remembered_until: step.remembered_until.map(Moment::from),
         observe: step.observe,
         why: step.why,
         rules: step.rules,

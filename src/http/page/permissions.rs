@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use askama::Template;
 
-use super::{Hidden, Href, Notice, Page, Shell};
+use super::{Hidden, Href, Moment, Notice, Page, Shell};
 use crate::app::observed::ListedService;
 use crate::permission::Rule;
 
@@ -89,8 +89,8 @@ pub struct StepRow {
     pub decision: &'static str,
     /// `1.2 ms`.
     pub took: String,
-    /// Whether a fresh answer is remembered.
-    pub is_remembered: bool,
+    /// Until when an answer about them is remembered here.
+    pub remembered_until: Option<Moment>,
     /// Whether it only runs beside the others.
     pub observe: bool,
     /// Names, and whether they are granted.

@@ -2,7 +2,7 @@
 
 use time::Duration;
 
-use super::{Sample, sample, shell};
+use super::{Sample, at, sample, shell};
 use crate::app::observed::ListedService;
 use crate::http::page::{ExplainedView, Hidden, PermissionsPage, RequestRow, ShadowRow, StepRow, TypedQuestion};
 use crate::permission::Rule;
@@ -24,7 +24,7 @@ fn step(provider: &str, kind: &str, decision: &'static str) -> StepRow {
         kind: kind.into(),
         decision,
         took: "12.4 ms".into(),
-        is_remembered: kind == "http",
+        remembered_until: (kind == "http").then(|| at(1)),
         observe: false,
         said: vec![],
         words: vec![],
