@@ -114,9 +114,9 @@ async fn the_page_says_which_provider_which_rule_and_what_the_token_would_be() {
     {
         assert!(boss.has(id), "{id}");
     }
-    assert!(boss.sees("it would need the role `admin` (providers.toml:"), "{}", boss.body());
-    assert!(boss.sees("`billing` grants `wiki:write`: it's <paid>."));
-    assert!(boss.sees("ada has `wiki:write` in `wiki`."));
+    assert!(boss.sees("it would need the role <code>admin</code> (providers.toml:"), "{}", boss.body());
+    assert!(boss.sees("<code>billing</code> grants <code>wiki:write</code>: it's <paid>."));
+    assert!(boss.sees("ada has <code>wiki:write</code> in <code>wiki</code>."));
     assert!(boss.sees("Works after 16 min at worst"), "15 minutes of a token, one of a remembered answer");
     assert!(!boss.body().contains("<paid>") && !boss.body().contains("eyJ"), "no markup of others, and no token");
 }
@@ -164,7 +164,7 @@ async fn a_question_that_makes_no_sense_keeps_what_was_typed() {
         ("service=wikki&user=boss@example.org", "There is no such service."),
         ("service=wiki&user=ben", "There is no user with this id"),
         ("service=wiki&user=boss@example.org&permission=No!", "is not the name of a permission"),
-        ("service=wiki&user=boss@example.org&role=king", "There is no role `king`."),
+        ("service=wiki&user=boss@example.org&role=king", "There is no role <code>king</code>."),
     ] {
         asks(&mut boss, query).await;
         assert_eq!(boss.status(), 422, "{query}");
@@ -184,7 +184,11 @@ async fn the_form_leads_to_an_address_that_says_the_question() {
     boss.press("#ask").await;
 
     assert_eq!(boss.at, "/admin/permissions?service=wiki&user=boss%40example.org&permission=wiki%3Awrite&mfa=true");
-    assert!(boss.has("#verdict") && boss.sees("boss has `wiki:write` in `wiki`."), "{}", boss.body());
+    assert!(
+        boss.has("#verdict") && boss.sees("boss has <code>wiki:write</code> in <code>wiki</code>."),
+        "{}",
+        boss.body()
+    );
 
     let fields = [("csrf", "forged"), ("service", "wiki"), ("user", "boss"), ("permission", ""), ("role", "")];
     boss.post("/admin/permissions", &fields).await;

@@ -14,7 +14,7 @@ fn rule(permission: &str, granted: bool, role: &str, line: u32) -> Rule {
         granted,
         name: format!("role {role}"),
         role: Some(role.into()),
-        at: Some(format!("/etc/countersign/providers.toml:{line}")),
+        at: Some(format!("providers.toml:{line}")),
     }
 }
 
@@ -75,7 +75,7 @@ fn found() -> ExplainedView {
     let directory = StepRow {
         said: vec![("page:read".into(), true), ("page:edit".into(), true), ("page:delete".into(), false)],
         why: Some(
-            "`directory` denies `page:delete` because of the role `intern` (/etc/countersign/providers.toml:43), and a denial wins."
+            "`directory` denies `page:delete` because of the role `intern` (providers.toml:43), and a denial wins."
                 .into(),
         ),
         rules: vec![rule("page:*", true, "staff", 41), rule("page:delete", false, "intern", 43)],
