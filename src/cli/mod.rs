@@ -211,7 +211,7 @@ pub fn run() -> ExitCode {
 pub async fn perform(cli: Cli, desk: &mut Desk) -> Result<(), Failure> {
     match cli.command.unwrap_or(Command::Serve(serve::Options::default())) {
         Command::Serve(options) => Box::pin(serve::run(&desk.files, options)).await,
-        Command::Config(command) => config::run(command, desk),
+        Command::Config(command) => config::run(command, desk).await,
         Command::Reload => reload::run(desk).await,
         Command::Admin(command) => admin::run(command, desk).await,
         Command::User(command) => user::run(command, desk).await,
