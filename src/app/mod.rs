@@ -9,7 +9,7 @@ mod entry;
 pub mod explain;
 mod gate;
 pub mod guesses;
-mod hooks;
+pub mod hooks;
 mod invalidating;
 mod inviting;
 mod issue;

@@ -141,6 +141,21 @@ async fn the_page_says_until_when_an_answer_is_remembered() {
 }
 
 #[tokio::test]
+async fn extensions_that_would_be_asked_about_the_token_are_named() {
+    let hook = "[extensions.hr]\nkind = \"webhook\"\nmode = \"decide\"\nevents = [\"token.issuing\"]\n\
+                url = \"https://hr.test/hook\"\nsecret = \"whsec_MDEyMzQ1Njc4OWFiY2RlZg==\"\n";
+    let stage = Stage::with(hook).await;
+    let mut boss = signed_in(&stage, "boss", &["admin"]).await;
+
+    asks(&mut boss, "service=wiki&user=boss@example.org").await;
+    assert!(boss.has("#unasked") && boss.sees("Not asked here: <code>hr</code>, which may still"), "{}", boss.body());
+
+    signed_in(&stage, "ada", &["member"]).await;
+    asks(&mut boss, "service=admins&user=ada@example.org").await;
+    assert!(boss.has("#refusal") && !boss.has("#unasked"), "{}", boss.body());
+}
+
+#[tokio::test]
 async fn an_outside_question_can_be_repeated_in_a_terminal_without_a_secret() {
     let stage = Stage::with(BILLING).await;
     billing_says(&stage, json!({ "permissions": {} }));

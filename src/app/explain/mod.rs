@@ -2,7 +2,8 @@
 //! it. The command line, the API and the administrators' page say the same, because all of them ask here.
 //!
 //! Providers are asked as they are for a token: the same address and deadline, and nothing in the question chooses where it
-//! goes. Nothing is remembered, and no token leaves but through `permission test` on the machine itself.
+//! goes. Nothing is remembered, and no token leaves but through `permission test` on the machine itself. Extensions that are asked
+//! before a token is signed are not asked here: to them it would look like a token. It is said which they are.
 
 mod outcome;
 mod sentence;
@@ -17,6 +18,7 @@ use crate::config::Section;
 use crate::domain::permission::{Decision, Merged, Pattern, is_name, is_wildcard};
 use crate::domain::service::Service;
 use crate::domain::user::User;
+use crate::extension::decide::Moment;
 use crate::keys::TokenError;
 use crate::permission::chain::{Question, Step};
 use crate::permission::{Ask, PermissionProvider, Rule, Sent, Who};
@@ -206,6 +208,7 @@ impl App {
             permission: None,
             granted: None,
             refusal: None,
+            hooks_not_asked: self.hooks.who(Moment::TokenIssuing),
             payload: None,
             size: None,
             max_size: service.max_token_size,

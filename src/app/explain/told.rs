@@ -40,6 +40,9 @@ pub struct Explained {
     /// Why there would be no token.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refusal: Option<String>,
+    /// Extensions that are asked about `token.issuing`, and were not asked here: they may still deny the token or add claims to it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hooks_not_asked: Vec<String>,
     /// What the token would say.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]

@@ -12,10 +12,12 @@ use tokio::time::Instant;
 
 use self::case::{Case, Cases};
 use crate::app::boot::Loaded;
+use crate::app::hooks::unasked;
 use crate::cli::desk::{patiently, plain};
 use crate::cli::{Desk, Failure};
 use crate::clock::Clock;
 use crate::config::Source;
+use crate::extension::decide::{Hooks, Moment};
 use crate::permission::chain::{Chain, ChainError};
 
 /// Where the files are that nobody named, beside the configuration.
@@ -57,6 +59,10 @@ pub struct Suite {
 pub async fn run(options: &Options, desk: &mut Desk) -> Result<(), Failure> {
     let loaded = desk.load()?;
     let suites = suites(&options.tests, &loaded, desk).await?;
+    let hooks = Hooks::new(&loaded.plugged.extensions, Arc::default(), &desk.world.clock);
+    if let Some(sentence) = unasked(&hooks.who(Moment::TokenIssuing)) {
+        desk.hint(sentence)?;
+    }
     show(&suites, desk)?;
     if let Some(path) = &options.junit {
         let report = report(&suites).to_string()?;

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::{Asked, fixtures, marked, milliseconds};
 use crate::app::explain::{Explained, Told};
+use crate::app::hooks::unasked;
 use crate::cli::desk::{or_dash, plain};
 use crate::cli::{Desk, Failure};
 
@@ -45,6 +46,9 @@ fn show(explained: &Explained, desk: &mut Desk) -> Result<(), Failure> {
         if !values.is_empty() {
             desk.say(format!("{what:<11}  {}", serde_json::to_string(values)?))?;
         }
+    }
+    if let Some(sentence) = unasked(&explained.hooks_not_asked) {
+        desk.say(format!("Extensions   {sentence}"))?;
     }
     desk.say(format!("Revocation   {}", explained.revocation))?;
     desk.say(format!("Token        {} bytes\n\n{token}\n", token.len()))?;

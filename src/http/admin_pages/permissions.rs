@@ -14,6 +14,7 @@ use url::form_urlencoded;
 
 use super::administrator;
 use crate::app::explain::{ExplainError, Explained, Query as Asked, Told, roles_in};
+use crate::app::hooks::unasked;
 use crate::app::observed::listed;
 use crate::domain::audit::Actor;
 use crate::http::browser::Browser;
@@ -208,6 +209,7 @@ fn view(explained: Explained, sent: &[(String, Sent)], csrf: &str) -> ExplainedV
     ExplainedView {
         title: format!("{} in {}", explained.name, explained.service),
         verdict: explained.permission.as_ref().map(|answer| (answer.is_granted, answer.why.clone())),
+        unasked: explained.token.as_ref().and_then(|_| unasked(&explained.hooks_not_asked)),
         refusal: explained.refusal.as_deref().map(sentence),
         roles: explained.roles.iter().map(|held| (held.role.clone(), held.is_assumed)).collect(),
         permissions: granted.map(|granted| granted.permissions.clone().into_iter().collect()).unwrap_or_default(),

@@ -58,6 +58,8 @@ pub struct ExplainedView {
     pub verdict: Option<(bool, String)>,
     /// Why there would be no token.
     pub refusal: Option<String>,
+    /// Which extensions were not asked.
+    pub unasked: Option<String>,
     /// Their roles, and which are only assumed.
     pub roles: Vec<(String, bool)>,
     /// Each provider, in order.

@@ -82,6 +82,43 @@ async fn how_soon_taking_something_away_works_is_said_of_every_service() {
     assert!(tested.contains(&format!("Revocation   {sentence}\n")), "{tested}");
 }
 
+/// An extension that is asked then; nobody is there to answer.
+fn hook(id: &str, event: &str) -> String {
+    format!(
+        "[extensions.{id}]\nkind = \"webhook\"\nmode = \"decide\"\nevents = [\"{event}\"]\n\
+         url = \"https://{id}.test/hook\"\nsecret = \"whsec_MDEyMzQ1Njc4OWFiY2RlZg==\"\n"
+    )
+}
+
+#[tokio::test]
+async fn extensions_that_are_asked_about_tokens_are_named_and_not_asked() {
+    let hooks = hook("hr", "token.issuing") + &hook("crm", "token.issuing") + &hook("other", "login.completing");
+    let stage = Stage::new(&(WIKI.to_owned() + &hooks));
+    assert_eq!(stage.run("user add --email ada@example.com --role editor").await.code, 0);
+    says(&stage, json!({ "permissions": {} }));
+    let sentence = "Not asked here: `hr` and `crm`, which may still deny the token or add claims to it.\n";
+
+    let tested = stage.run("permission test wiki --user ada@example.com").await;
+    assert!(tested.code == 0 && tested.out.contains(&format!("Extensions   {sentence}")), "{tested:?}");
+    let told = stage.run("permission test wiki --user ada@example.com --json").await.json();
+    assert_eq!(told["hooks_not_asked"], json!(["hr", "crm"]));
+    let explained = stage.run("permission explain wiki wiki:read --user ada@example.com").await;
+    assert!(explained.out.ends_with(&format!("has `wiki:read` in `wiki`.\n{sentence}")), "{}", explained.out);
+    let refused = stage.run("permission test vault --user ada@example.com").await;
+    assert!(refused.code == 1 && !refused.out.contains("Not asked"), "there is no token to deny: {refused:?}");
+    let cases = stage.folder.path().join("x.test.toml");
+    std::fs::write(&cases, "[[case]]\nservice = \"wiki\"\nuser = {}\ntoken = true\n").unwrap();
+    let all = stage.run(&format!("permission test --all --tests {}", cases.display())).await;
+    assert!(all.code == 0 && all.aside.contains(sentence), "{all:?}");
+
+    let stage = Stage::new(WIKI);
+    assert_eq!(stage.run("user add --email ada@example.com --role editor").await.code, 0);
+    says(&stage, json!({ "permissions": {} }));
+    let left = stage.run("permission test wiki --user ada@example.com --json").await;
+    assert!(left.json().get("hooks_not_asked").is_none(), "{}", left.out);
+    assert!(!stage.run("permission test wiki --user ada@example.com").await.out.contains("Extensions"));
+}
+
 #[tokio::test]
 async fn whoever_gets_no_token_is_told_why() {
     let stage = stage().await;

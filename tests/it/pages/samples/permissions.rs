@@ -117,6 +117,7 @@ fn found() -> ExplainedView {
         title: "Ada in wiki".into(),
         verdict: Some((false, "Ada does not have `page:delete`: it is denied, and a denial wins.".into())),
         refusal: None,
+        unasked: Some("Not asked here: `hr`, which may still deny the token or add claims to it.".into()),
         roles: vec![("staff".into(), false), ("intern".into(), true)],
         steps: vec![directory, billing, trial],
         permissions: vec![("page:read".into(), true), ("page:edit".into(), true), ("page:delete".into(), false)],
