@@ -8,7 +8,7 @@ use axum::routing::{delete, get, put};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::guard::Administrator;
+use super::guard::{Administrator, NotForThem, NotLetIn};
 use super::page;
 use super::shown::Done;
 use crate::account::administration::AdminError;
@@ -45,8 +45,7 @@ pub struct Services {
     get, path = "/api/v1/services", tag = "services", security(("api-key" = [])),
     responses(
         (status = 200, description = "All of them.", body = Services),
-        (status = 401, description = "`api-key-refused`: there is no key, or it cannot be used here and now.", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "`scope-missing`, `network-refused`, or `admin-needs-factor`.", body = Problem, content_type = "application/problem+json"),
+        NotLetIn,
     )
 )]
 pub async fn list(admin: Administrator) -> Result<Response, Error> {
@@ -74,9 +73,7 @@ pub struct ServiceRole {
     get, path = "/api/v1/services/{service}/roles", tag = "services", security(("api-key" = [])), params(("service" = String, Path, description = "The service.")),
     responses(
         (status = 200, description = "All of them.", body = ServiceRoles),
-        (status = 401, description = "`api-key-refused`: there is no key, or it cannot be used here and now.", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "`scope-missing`, `network-refused`, `admin-needs-factor`, or `deed-refused`: this is beyond the service, or the person is above the caller.", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "`not-found`: there is no such service, role or user for the caller.", body = Problem, content_type = "application/problem+json"),
+        NotForThem,
     )
 )]
 pub async fn roles(admin: Administrator, Path(service): Path<String>) -> Result<Response, Error> {
@@ -137,9 +134,7 @@ impl RoleHolder {
     responses(
         (status = 200, description = "A page of them.", body = Holders),
         (status = 400, description = "`bad-request`: the request cannot be understood.", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "`api-key-refused`: there is no key, or it cannot be used here and now.", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "`scope-missing`, `network-refused`, `admin-needs-factor`, or `deed-refused`: this is beyond the service, or the person is above the caller.", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "`not-found`: there is no such service, role or user for the caller.", body = Problem, content_type = "application/problem+json"),
+        NotForThem,
     )
 )]
 pub async fn holders(
@@ -166,9 +161,7 @@ pub async fn holders(
     params(("service" = String, Path, description = "The service."), ("role" = String, Path, description = "One of its roles."), ("who" = String, Path, description = "An id, an address, a username, or an old id.")),
     responses(
         (status = 200, description = "They have it.", body = Done),
-        (status = 401, description = "`api-key-refused`: there is no key, or it cannot be used here and now.", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "`scope-missing`, `network-refused`, `admin-needs-factor`, or `deed-refused`: this is beyond the service, or the person is above the caller.", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "`not-found`: there is no such service, role or user for the caller.", body = Problem, content_type = "application/problem+json"),
+        NotForThem,
     )
 )]
 pub async fn give(
@@ -187,9 +180,7 @@ pub async fn give(
     params(("service" = String, Path, description = "The service."), ("role" = String, Path, description = "One of its roles."), ("who" = String, Path, description = "An id, an address, a username, or an old id.")),
     responses(
         (status = 200, description = "They do not have it.", body = Done),
-        (status = 401, description = "`api-key-refused`: there is no key, or it cannot be used here and now.", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "`scope-missing`, `network-refused`, `admin-needs-factor`, or `deed-refused`: this is beyond the service, or the person is above the caller.", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "`not-found`: there is no such service, role or user for the caller.", body = Problem, content_type = "application/problem+json"),
+        NotForThem,
     )
 )]
 pub async fn take(
@@ -208,8 +199,7 @@ pub async fn take(
     params(("service" = String, Path, description = "The service."), ("who" = String, Path, description = "An id, an address, a username, or an old id.")),
     responses(
         (status = 200, description = "Whether any were ended. Nobody, somebody without sessions in the service and somebody above the caller are answered alike: `changed` is false.", body = Done),
-        (status = 401, description = "`api-key-refused`: there is no key, or it cannot be used here and now.", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "`scope-missing`, `network-refused`, or `admin-needs-factor`.", body = Problem, content_type = "application/problem+json"),
+        NotLetIn,
         (status = 404, description = "`not-found`: there is no such service for the caller.", body = Problem, content_type = "application/problem+json"),
         (status = 429, description = "`too-many-requests`: too often with this key.", body = Problem, content_type = "application/problem+json", headers(("retry-after" = u64, description = "In seconds."))),
     )

@@ -7,7 +7,7 @@ use axum::response::Response;
 use axum::routing::get;
 use serde::{Deserialize, Serialize};
 
-use super::guard::Administrator;
+use super::guard::{Administrator, NotLetIn};
 use super::page;
 use crate::domain::scope::Scope;
 use crate::http::auth::answer;
@@ -122,8 +122,7 @@ impl From<Counted> for ShownCounts {
     responses(
         (status = 200, description = "A page of it; of a provider that never observed it is empty.", body = ShownShadow),
         (status = 400, description = "`bad-request`: the request cannot be understood.", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "`api-key-refused`: there is no key, or it cannot be used here and now.", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "`scope-missing`, `network-refused`, or `admin-needs-factor`.", body = Problem, content_type = "application/problem+json"),
+        NotLetIn,
         (status = 404, description = "`not-found`: there is no such permission provider. `service-unknown`.", body = Problem, content_type = "application/problem+json"),
     )
 )]
@@ -151,8 +150,7 @@ pub async fn of_provider(admin: Administrator, Query(query): Query<ShadowQuery>)
     responses(
         (status = 200, description = "A page of it.", body = ShownDifferences),
         (status = 400, description = "`bad-request`: the request cannot be understood.", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "`api-key-refused`: there is no key, or it cannot be used here and now.", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "`scope-missing`, `network-refused`, or `admin-needs-factor`.", body = Problem, content_type = "application/problem+json"),
+        NotLetIn,
         (status = 404, description = "`not-found`: there is no such service for the caller.", body = Problem, content_type = "application/problem+json"),
     )
 )]
