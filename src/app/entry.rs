@@ -13,7 +13,7 @@ use crate::domain::proof;
 use crate::domain::service::{Extra, Service};
 use crate::domain::user::User;
 use crate::permission::Who;
-use crate::rule::{Facts, Person};
+use crate::rule::{Facts, Person, Rule};
 use crate::store::StoreError;
 
 /// Largest claim that a service adds, in bytes of JSON.
@@ -48,6 +48,21 @@ impl Missing {
             }
             Self::FreshSignIn => "This service asks for a fresh sign-in. Sign in to it again.",
             Self::Rule { by_mfa: false, .. } => "Your account does not fulfil what this service asks of its people.",
+        }
+    }
+
+    /// For those who may know the rules of the service: administrators, and whoever writes the file.
+    pub fn reason(&self, service: &Service) -> String {
+        let id = &service.id;
+        match self {
+            Self::Role(roles) => format!("none of the roles that `{id}` asks for: {}", roles.join(", ")),
+            Self::Method(ways) => format!("`{id}` asks for another way to sign in: {}", ways.join(", ")),
+            Self::SecondFactor => format!("`{id}` asks for a second factor"),
+            Self::FreshSignIn => format!("`{id}` asks for a fresh sign-in"),
+            Self::Rule { index, .. } => {
+                let rule = service.access.get(*index).map(Rule::text).unwrap_or_default();
+                format!("`access[{index}]` in `[services.{id}]` does not hold: {rule}")
+            }
         }
     }
 
@@ -143,6 +158,18 @@ impl App {
         let entering = self.facts_for(service, claimant).await?;
         Ok(self.missing(service, claimant, entering.as_ref()))
     }
+}
+
+/// What is missing of somebody of whom their provider says this, whom no database knows.
+pub fn missing_of(
+    service: &Service,
+    claimant: &Claimant<'_>,
+    claims: &Map<String, Value>,
+    now: OffsetDateTime,
+) -> Vec<Missing> {
+    let is_multi_factor = proof::is_multi_factor(claimant.amr);
+    let entering = facts(service, claimant, &SignIn { method: claimant.method, claims, is_multi_factor });
+    missing(service, claimant, Some(&entering), now)
 }
 
 /// How somebody signed in, as far as rules ask.

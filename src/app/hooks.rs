@@ -35,3 +35,11 @@ impl App {
         Question { moment, about, method: claimant.method, service: Some(&service.id), at }
     }
 }
+
+/// What an answer says that was found without asking these extensions about the token; `None` where there are none.
+pub fn unasked(hooks: &[String]) -> Option<String> {
+    let names: Vec<_> = hooks.iter().map(|id| format!("`{id}`")).collect();
+    let (last, others) = names.split_last()?;
+    let names = if others.is_empty() { last.clone() } else { format!("{} and {last}", others.join(", ")) };
+    Some(format!("Not asked here: {names}, which may still deny the token or add claims to it."))
+}

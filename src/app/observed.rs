@@ -7,13 +7,13 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::App;
+use crate::config::settings::Settings;
 use crate::domain::id::UserId;
 use crate::domain::permission::Permissions;
 use crate::domain::service::Service;
 use crate::domain::user::User;
-use crate::permission::chain::Question;
+use crate::permission::chain::{Chain, Question};
 use crate::permission::compare::{Difference, Said, differences};
-use crate::permission::delay::{Delay, worst_case};
 use crate::permission::record::verdict;
 use crate::permission::{PermissionError, Who};
 use crate::store::StoreError;
@@ -59,12 +59,40 @@ enum Again {
     Answered(Vec<Changed>),
 }
 
-impl App {
-    /// How long somebody may go on in the service with what was taken from them at a permission provider.
-    pub fn revocation_delay(&self, service: &Service) -> Delay {
-        worst_case(service, self.chain.remembering(service))
-    }
+/// A service of the file, and how soon it works to take something from somebody there.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
+pub struct ListedService {
+    /// Its id.
+    pub service: String,
+    /// What people call it.
+    pub name: String,
+    /// A disabled service receives no tokens.
+    pub enabled: bool,
+    /// Its permission providers, in the order in which they are asked.
+    pub permissions: Vec<String>,
+    /// For how long, at worst, it goes on believing what was taken from somebody, in seconds.
+    pub revocation_delay: i64,
+    /// The same in a sentence, with what it is made of.
+    pub revocation: String,
+}
 
+/// Every service of the file, in its order.
+pub fn listed(settings: &Settings, chain: &Chain) -> Vec<ListedService> {
+    let listed = |service: &Service| {
+        let delay = chain.revocation_delay(service);
+        ListedService {
+            service: service.id.clone(),
+            name: service.name.clone(),
+            enabled: service.enabled,
+            permissions: service.permissions.clone(),
+            revocation_delay: delay.total.whole_seconds(),
+            revocation: delay.sentence(),
+        }
+    };
+    settings.services.iter().map(listed).collect()
+}
+
+impl App {
     /// Whether the provider observes; `None` if there is no such provider.
     pub fn observes(&self, provider: &str) -> Option<bool> {
         self.chain.policy(provider).map(|policy| policy.observe)

@@ -22,6 +22,7 @@ mod reload;
 pub mod reloading;
 mod role;
 mod serve;
+mod service;
 mod session;
 pub mod source;
 mod user;
@@ -85,6 +86,9 @@ enum Command {
     /// Brings users from a file or from an older server; who is here already is not made twice.
     #[command(after_help = "Example:\n  countersign import users.csv --from csv --dry-run")]
     Import(import::Wanted),
+    /// Lists what tokens are for.
+    #[command(subcommand, after_help = "Example:\n  countersign service list")]
+    Service(service::Command),
     /// Shows and changes the keys that sign tokens.
     #[command(subcommand, after_help = "Example:\n  countersign key list")]
     Key(key::Command),
@@ -207,7 +211,7 @@ pub fn run() -> ExitCode {
 pub async fn perform(cli: Cli, desk: &mut Desk) -> Result<(), Failure> {
     match cli.command.unwrap_or(Command::Serve(serve::Options::default())) {
         Command::Serve(options) => Box::pin(serve::run(&desk.files, options)).await,
-        Command::Config(command) => config::run(command, desk),
+        Command::Config(command) => config::run(command, desk).await,
         Command::Reload => reload::run(desk).await,
         Command::Admin(command) => admin::run(command, desk).await,
         Command::User(command) => user::run(command, desk).await,
@@ -215,6 +219,7 @@ pub async fn perform(cli: Cli, desk: &mut Desk) -> Result<(), Failure> {
         Command::Invitation(command) => invitation::run(command, desk).await,
         Command::Apikey(command) => apikey::run(command, desk).await,
         Command::Session(command) => session::run(command, desk).await,
+        Command::Service(command) => service::run(&command, desk),
         Command::Import(options) => import::run(options, desk).await,
         Command::Key(command) => key::run(command, desk).await,
         Command::Provider(command) => provider::run(command, desk).await,

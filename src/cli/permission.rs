@@ -3,7 +3,7 @@
 mod bench;
 mod diff;
 mod explain;
-mod fixtures;
+pub mod fixtures;
 mod flush;
 mod replay;
 mod shadow;

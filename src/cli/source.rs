@@ -61,11 +61,6 @@ impl Source {
     pub fn name(&self) -> String {
         self.inputs.iter().map(Input::name).collect::<Vec<_>>().join(", ")
     }
-
-    /// What is read.
-    pub fn inputs(&self) -> Vec<Input> {
-        self.inputs.clone()
-    }
 }
 
 /// The real world. A file may name programs; who asks the permission providers says whether they are run.

@@ -1,5 +1,7 @@
 //! From a place in a text to its line, without keeping the text, in which secrets may stand.
 
+use std::path::Path;
+
 use super::Source;
 use super::value::Place;
 
@@ -8,10 +10,14 @@ use super::value::Place;
 pub struct Lines(Vec<(String, Vec<usize>)>);
 
 impl Lines {
-    /// Of these texts, in their order.
-    pub fn of(sources: &[Source]) -> Self {
+    /// Of these texts, in their order. What lies in the folder is called by its way from there.
+    pub fn of(sources: &[Source], folder: &Path) -> Self {
         let begins = |text: &str| text.match_indices('\n').map(|(at, _)| at + 1).collect();
-        Self(sources.iter().map(|source| (source.name.clone(), begins(&source.text))).collect())
+        let name = |whole: &str| {
+            let from_there = Path::new(whole).strip_prefix(folder);
+            from_there.map_or_else(|_| whole.to_owned(), |path| path.display().to_string())
+        };
+        Self(sources.iter().map(|source| (name(&source.name), begins(&source.text))).collect())
     }
 
     /// `providers.toml:12`, counted from 1; empty if there is no such text.

@@ -1,7 +1,7 @@
 //! From texts to settings, with every mistake of every text in one run.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use schemars::JsonSchema;
@@ -41,7 +41,7 @@ pub fn parse(inputs: Vec<Input>, world: &World<'_>) -> Parsed {
     }
     override_by(&world.overrides, &mut root, &mut sources, &mut found.mistakes);
     let files = found.files.clone();
-    let lines = Arc::new(Lines::of(&sources));
+    let lines = Arc::new(Lines::of(&sources, dirs.first().map_or(Path::new(""), PathBuf::as_path)));
     let mut split = Split { dirs, files: files.clone(), lines, ..Split::default() };
     split.all(root, &mut found.mistakes);
     let mut loader = Loader { split, mistakes: found.mistakes, warnings: Vec::new(), unclean: BTreeSet::new() };

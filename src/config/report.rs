@@ -1,6 +1,7 @@
 //! Mistakes as people, programs and CI read them.
 
 use std::fmt::Write;
+use std::ops::Range;
 
 use serde_json::json;
 
@@ -57,6 +58,20 @@ impl Report {
         let missing: Vec<_> = self.mistakes.iter().filter(|mistake| mistake.code == "CS-C007").cloned().collect();
         let is_echo = |mistake: &Mistake| missing.iter().any(|m| (m.file, &m.span) == (mistake.file, &mistake.span));
         self.mistakes.extend(mistakes.into_iter().filter(|mistake| !is_echo(mistake)));
+        self.sort();
+    }
+
+    /// Adds what is wrong in a text that was read later and is not part of the configuration: bytes of it, and a sentence each.
+    pub fn extend_in(
+        &mut self,
+        source: Source,
+        code: &'static str,
+        found: impl IntoIterator<Item = (Range<usize>, String)>,
+    ) {
+        let file = self.sources.len();
+        self.sources.push(source);
+        let mistake = |(span, message)| Mistake { code, message, file, span, help: None };
+        self.mistakes.extend(found.into_iter().map(mistake));
         self.sort();
     }
 

@@ -219,6 +219,11 @@ impl Hooks {
         self.asked(moment).next().is_some()
     }
 
+    /// Who is asked then, in this order.
+    pub fn who(&self, moment: Moment) -> Vec<String> {
+        self.asked(moment).map(|(hook, _)| hook.id.clone()).collect()
+    }
+
     /// Asks those who listen, one after the other, until one of them stops it.
     pub async fn ask(&self, question: &Question<'_>) -> Result<Heard, Stopped> {
         let until = Instant::now() + PATIENCE;

@@ -97,14 +97,7 @@ async fn page(site: Site, browser: Browser, Query(target): Query<Target>) -> Res
 
 /// What is missing, for people.
 fn words(missing: &[Missing]) -> String {
-    let sentence = |one: &Missing| match one {
-        Missing::Role(_) => "It is for people with a certain role, and your account does not have that role.",
-        Missing::Rule { by_mfa: false, .. } => "It is for certain people, and your account is not among them.",
-        Missing::Method(_) => "It asks for another way to sign in.",
-        Missing::SecondFactor | Missing::Rule { by_mfa: true, .. } => "It asks for a second factor.",
-        Missing::FreshSignIn => "It asks you to sign in again.",
-    };
-    let mut sentences: Vec<&str> = missing.iter().map(sentence).collect();
+    let mut sentences: Vec<&str> = missing.iter().map(Missing::sentence).collect();
     sentences.dedup();
     format!(
         "You are signed in. {} Whoever looks after it can let you in: tell them the reference below, then try again.",
@@ -114,15 +107,8 @@ fn words(missing: &[Missing]) -> String {
 
 /// Keeps what `countersign error` says of the reference: there the rules are shown.
 fn note(site: &Site, service: &Service, missing: &[Missing], reference: &str) {
-    let each = missing.iter().map(|one| match one {
-        Missing::Role(roles) => format!("none of the roles {}", roles.join(", ")),
-        Missing::Rule { index, .. } => {
-            let rule = service.access.get(*index).map(crate::rule::Rule::text).unwrap_or_default();
-            format!("access[{index}] does not hold: {rule}")
-        }
-        other => other.sentence().to_owned(),
-    });
-    let cause = format!("service `{}`: {}", service.id, each.collect::<Vec<_>>().join("; "));
+    let reasons: Vec<_> = missing.iter().map(|one| one.reason(service)).collect();
+    let cause = reasons.join("; ");
     let shown = Shown {
         reference: reference.to_owned(),
         at: site.app.store().now(),

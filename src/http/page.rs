@@ -43,7 +43,7 @@ pub use people::{
     AddressRow, AddressesPage, KeepPage, LeavePage, PrivacyPage, ProfilePage, StepPage, UsernameForm, VerifyPage,
 };
 pub use permissions::{ExplainedView, PermissionsPage, RequestRow, ShadowRow, StepRow, TypedQuestion};
-pub use show::{Field, Hidden, Href, Moment, Notice, ServiceLink, icon};
+pub use show::{Field, Hidden, Href, Moment, Notice, ServiceLink, icon, prose};
 pub use signup::{InvitePage, SignUpConfirmPage, SignUpErrors, SignUpForm, SignUpPage, SignUpSentPage};
 
 /// What all pages of one server have in common.
@@ -82,6 +82,12 @@ impl Shell {
     #[expect(clippy::unused_self, reason = "templates can only call what belongs to a value of theirs")]
     pub fn icon(&self, name: &str) -> &'static str {
         icon(name)
+    }
+
+    /// A sentence of ours as HTML, for `|safe`: all of it is escaped, and what stands between backticks is code.
+    #[expect(clippy::unused_self, reason = "templates can only call what belongs to a value of theirs")]
+    pub fn prose(&self, text: &str) -> String {
+        prose(text)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Remembers answers, by our clock.
 
+use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -11,6 +12,7 @@ use time::{Duration, OffsetDateTime};
 use super::{Ask, PermissionError, ProviderPolicy, Vary, Who};
 use crate::domain::id::UserId;
 use crate::domain::permission::{Decision, Verdict};
+use crate::domain::user::User;
 
 /// About how much memory the answers may take, in bytes.
 const MOST_BYTES: u64 = 64 * 1024 * 1024;
@@ -123,9 +125,18 @@ impl Memory {
         (now - kept.answered_at <= policy.stale_max_age).then_some(kept.decision)
     }
 
-    /// Whether a fresh answer is remembered.
-    pub async fn knows(&self, key: &Key, now: OffsetDateTime) -> bool {
-        self.fresh(key, now).await.is_some()
+    /// Until when fresh answers about a user as they are now are remembered in a service, by provider, with what its section hashes
+    /// to. It looks through all that is remembered, and is no use that keeps an answer in memory.
+    pub fn kept(&self, service: &str, user: &User, now: OffsetDateTime) -> BTreeMap<(String, u64), OffsetDateTime> {
+        let mut kept = BTreeMap::new();
+        for (key, answer) in &self.answers {
+            let is_theirs = key.who == Subject::Person(user.id) && key.version == user.version;
+            if is_theirs && key.service == service && now < answer.fresh_until {
+                let until = kept.entry((key.provider.clone(), key.config_hash)).or_insert(answer.fresh_until);
+                *until = answer.fresh_until.max(*until);
+            }
+        }
+        kept
     }
 
     /// The remembered answer, if it is fresh.

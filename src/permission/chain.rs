@@ -89,8 +89,6 @@ pub struct Step {
     pub answer: Result<Decision, PermissionError>,
     /// How long it took.
     pub took: Duration,
-    /// Whether a fresh answer is remembered, which was not used.
-    pub is_remembered: bool,
 }
 
 /// What outlives a reload: remembered answers, who is left alone, and what waits to be written down.
@@ -213,12 +211,10 @@ impl Chain {
             let id = &link.id;
             let ask = run.ask();
             let policy = link.provider.policy();
-            let key = self.state.memory.key(id, policy, &ask);
-            let is_remembered = self.state.memory.knows(&key, self.clock.now()).await;
             let began = Instant::now();
             let asked = tokio::time::timeout(policy.timeout.min(run.left()), link.provider.permissions(&ask)).await;
             let answer = asked.unwrap_or_else(|_| Err(late()));
-            steps.push(Step { provider: id.clone(), answer: answer.clone(), took: began.elapsed(), is_remembered });
+            steps.push(Step { provider: id.clone(), answer: answer.clone(), took: began.elapsed() });
             match answer {
                 Ok(decision) => run.add(link, Heard { decision, is_stale: false })?,
                 Err(_) if policy.on_error == OnError::Skip => {}

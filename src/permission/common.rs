@@ -1,11 +1,15 @@
 //! The keys that every kind of permission provider takes.
 
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::Path;
+
 use serde::Deserialize;
 use time::Duration;
 
 use super::record::Record;
 use super::{OnError, ProviderPolicy, Vary};
-use crate::config::{Mistake, Section, Span};
+use crate::config::{Mistake, Section, Size, Span};
 pub use crate::plugin::{NOT_A_USABLE_SECRET, NOT_CALLABLE, OUT_OF_RANGE, config_hash};
 
 /// A section's struct with the common keys beside its own; serde cannot flatten and refuse unknown keys at once.
@@ -150,20 +154,22 @@ pub fn not_built(section: &Section, what: &str, feature: &str) -> Vec<Mistake> {
     vec![mistake]
 }
 
+/// The text of a file, if it has no more than `most` bytes. The error says what is wrong with it: "is not UTF-8 in line 3".
+pub fn read_text(path: &Path, most: u64) -> Result<String, String> {
+    String::from_utf8(read_file(path, most)?).map_err(|error| {
+        let line = error.as_bytes()[..error.utf8_error().valid_up_to()].split(|b| *b == b'\n').count();
+        format!("is not UTF-8 in line {line}")
+    })
+}
+
 /// The bytes of a file, if it has no more than `most`. The error says what is wrong with it: "does not exist".
-#[cfg(any(feature = "wasm", feature = "cedar"))]
-pub fn read_file(path: &std::path::Path, most: u64) -> Result<Vec<u8>, String> {
-    use std::fs::File;
-    use std::io::{self, Read as _};
-
-    use crate::config::Size;
-
+pub fn read_file(path: &Path, most: u64) -> Result<Vec<u8>, String> {
     let why = |error: io::Error| match error.kind() {
         io::ErrorKind::NotFound => "does not exist".to_owned(),
         _ => format!("cannot be read: {error}"),
     };
-    let about = std::fs::metadata(path).map_err(why)?;
-    if !about.is_file() {
+    // Opening something that is no file, such as a pipe, would wait for ever.
+    if !std::fs::metadata(path).map_err(why)?.is_file() {
         return Err("is not a file".into());
     }
     let mut bytes = Vec::new();

@@ -18,6 +18,30 @@ pub struct Delay {
     pub total: Duration,
 }
 
+impl Delay {
+    /// In a sentence, for people who ask how soon it works to take something from somebody.
+    pub fn sentence(&self) -> String {
+        let Self { token, cache, stale, total } = *self;
+        let mut why = vec![format!("a token lives {}", span(token))];
+        if cache > Duration::ZERO {
+            why.push(format!("an answer is remembered for {}", span(cache)));
+        }
+        if stale > Duration::ZERO {
+            let (what, more) = if cache > Duration::ZERO { ("", " more") } else { ("an answer is remembered ", "") };
+            why.push(format!("and {what}for {}{more} while a provider fails", span(stale)));
+        }
+        format!("Works after {} at worst: {}.", span(total), why.join(", "))
+    }
+}
+
+/// A time as people say it: `15 min 30 s`.
+fn span(time: Duration) -> String {
+    let seconds = time.whole_seconds();
+    let parts = [(seconds / 3600, "h"), (seconds % 3600 / 60, "min"), (seconds % 60, "s")];
+    let said = parts.iter().filter(|(number, _)| *number > 0).map(|(number, unit)| format!("{number} {unit}"));
+    said.collect::<Vec<_>>().join(" ")
+}
+
 /// The delay of a service with these providers: those of its chain that count and whose answers are remembered.
 pub fn worst_case<'a>(service: &Service, policies: impl Iterator<Item = &'a ProviderPolicy>) -> Delay {
     let (mut cache, mut longest) = (Duration::ZERO, Duration::ZERO);

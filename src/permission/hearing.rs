@@ -1,17 +1,21 @@
 //! What one provider of a chain says: remembered, asked now, asked anew beside, or from before a failure.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 
+use time::OffsetDateTime;
 use tokio::time::Instant;
 
 use super::cache::{Key, Outcome};
 use super::chain::{Chain, ChainError, Link, Question};
+use super::delay::{Delay, worst_case};
 use super::kept::Kept;
 use super::record::recorded;
 use super::{Ask, OnError, PermissionError, ProviderPolicy, guard};
 use crate::domain::permission::{Decision, Permissions};
 use crate::domain::service::Service;
+use crate::domain::user::User;
 
 /// What a provider said, to be used.
 #[derive(Debug, Clone)]
@@ -43,6 +47,20 @@ impl Chain {
     /// How the chain treats the provider; `None` if there is none.
     pub fn policy(&self, id: &str) -> Option<&ProviderPolicy> {
         self.link(id).ok().map(|link| link.provider.policy())
+    }
+
+    /// How long somebody may go on in the service with what was taken from them at a permission provider.
+    pub fn revocation_delay(&self, service: &Service) -> Delay {
+        worst_case(service, self.remembering(service))
+    }
+
+    /// Until when this process remembers an answer about the user in the service, by provider. Only looks.
+    pub async fn kept(&self, service: &Service, user: &User) -> BTreeMap<String, OffsetDateTime> {
+        let (state, service, user, now) = (Arc::clone(&self.state), service.id.clone(), user.clone(), self.clock.now());
+        let kept = tokio::task::spawn_blocking(move || state.memory.kept(&service, &user, now)).await;
+        let is_usable = |id: &str, hash: u64| self.policy(id).is_some_and(|policy| policy.config_hash == hash);
+        let usable = kept.unwrap_or_default().into_iter().filter(|((id, hash), _)| is_usable(id, *hash));
+        usable.map(|((id, _), until)| (id, until)).collect()
     }
 
     /// The policies of the service's providers that count and whose answers are remembered.

@@ -6,8 +6,10 @@ use std::collections::BTreeSet;
 
 use sea_orm::sea_query::{Alias, Expr, ExprTrait, OnConflict};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
+    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
+    QuerySelect,
 };
+use serde::{Deserialize, Serialize};
 use time::Duration;
 
 use super::entity::{shadow_count, shadow_difference};
@@ -57,20 +59,83 @@ pub struct Shadow {
     pub differences: Vec<Differing>,
 }
 
+/// Which differences are wanted.
+#[derive(Debug, Clone, Copy)]
+pub struct Which<'a> {
+    /// Of these observers.
+    pub providers: &'a [String],
+    /// In this service only.
+    pub service: Option<&'a str>,
+}
+
+/// Where a page of differences ended: behind this one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    last_at: i64,
+    provider: String,
+    service: String,
+    who: String,
+    permission: String,
+}
+
+impl Place {
+    /// Behind this difference.
+    pub fn after(row: &Differing) -> Self {
+        let Differing { last_at, provider, service, who, permission, .. } = row.clone();
+        Self { last_at, provider, service, who, permission }
+    }
+
+    /// What is listed behind it.
+    fn behind(&self) -> Condition {
+        use shadow_difference::Column;
+        let names = [
+            (Column::Provider, &self.provider),
+            (Column::Service, &self.service),
+            (Column::Who, &self.who),
+            (Column::Permission, &self.permission),
+        ];
+        let mut same = Condition::all().add(Column::LastAt.eq(self.last_at));
+        let mut behind = Condition::any().add(Column::LastAt.lt(self.last_at));
+        for (column, name) in names {
+            behind = behind.add(same.clone().add(column.gt(name.as_str())));
+            same = same.add(column.eq(name.as_str()));
+        }
+        behind
+    }
+}
+
 impl Store {
     /// How the observer has done, with its last differences.
     pub async fn shadow(&self, provider: &str, most: u64) -> Result<Shadow, StoreError> {
-        let db = self.read();
-        let row = shadow_count::Entity::find_by_id(provider.to_owned()).one(db).await?;
-        let differences = shadow_difference::Entity::find()
-            .filter(shadow_difference::Column::Provider.eq(provider))
-            .order_by_desc(shadow_difference::Column::LastAt)
-            .order_by_asc(shadow_difference::Column::Service)
-            .order_by_asc(shadow_difference::Column::Who)
-            .order_by_asc(shadow_difference::Column::Permission)
-            .limit(most)
-            .all(db)
-            .await?;
+        let (counts, since) = self.shadow_counts(provider).await?;
+        let which = Which { providers: &[provider.to_owned()], service: None };
+        Ok(Shadow { counts, since, differences: self.shadow_differences(which, None, most).await? })
+    }
+
+    /// Differences behind `after`, those that showed last first.
+    pub async fn shadow_differences(
+        &self,
+        which: Which<'_>,
+        after: Option<&Place>,
+        most: u64,
+    ) -> Result<Vec<Differing>, StoreError> {
+        use shadow_difference::Column;
+        let mut wanted = Condition::all().add(Column::Provider.is_in(which.providers));
+        if let Some(service) = which.service {
+            wanted = wanted.add(Column::Service.eq(service));
+        }
+        if let Some(place) = after {
+            wanted = wanted.add(place.behind());
+        }
+        let found = shadow_difference::Entity::find().filter(wanted).order_by_desc(Column::LastAt);
+        let names = [Column::Provider, Column::Service, Column::Who, Column::Permission];
+        let found = names.into_iter().fold(found, QueryOrder::order_by_asc);
+        Ok(found.limit(most).all(self.read()).await?)
+    }
+
+    /// How often the observer was asked, and since when that is counted, in seconds since 1970; `None` if it was not asked yet.
+    pub async fn shadow_counts(&self, provider: &str) -> Result<(Counted, Option<i64>), StoreError> {
+        let row = shadow_count::Entity::find_by_id(provider.to_owned()).one(self.read()).await?;
         let since = row.as_ref().map(|row| row.since);
         let counts = row.map_or_else(Counted::default, |row| Counted {
             asked: row.asked,
@@ -78,7 +143,7 @@ impl Store {
             differed: row.differed,
             failed: row.failed,
         });
-        Ok(Shadow { counts, since, differences })
+        Ok((counts, since))
     }
 
     /// Begins anew with an observer: its counts and differences go.

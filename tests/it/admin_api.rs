@@ -16,7 +16,7 @@ const ALL: [&str; 6] =
     ["users:read", "users:write", "roles:write", "permissions:read", "audit:read", "invitations:write"];
 
 /// Who needs what: method, path, scope.
-const RIGHTS: [(&str, &str, &str); 31] = [
+const RIGHTS: [(&str, &str, &str); 34] = [
     ("get", "/api/v1/users", "users:read"),
     ("post", "/api/v1/users", "users:write"),
     ("get", "/api/v1/users/{who}", "users:read"),
@@ -39,10 +39,13 @@ const RIGHTS: [(&str, &str, &str); 31] = [
     ("delete", "/api/v1/users/{who}/roles/{role}", "roles:write"),
     ("get", "/api/v1/roles", "users:read"),
     ("get", "/api/v1/permissions/explain", "permissions:read"),
+    ("get", "/api/v1/permissions/shadow", "permissions:read"),
     ("get", "/api/v1/invitations", "invitations:write"),
     ("post", "/api/v1/invitations", "invitations:write"),
     ("delete", "/api/v1/invitations/{id}", "invitations:write"),
     ("get", "/api/v1/audit", "audit:read"),
+    ("get", "/api/v1/services", "permissions:read"),
+    ("get", "/api/v1/services/{service}/shadow", "administer:wiki"),
     ("get", "/api/v1/services/{service}/roles", "administer:wiki"),
     ("get", "/api/v1/services/{service}/roles/{role}", "administer:wiki"),
     ("put", "/api/v1/services/{service}/roles/{role}/{who}", "administer:wiki"),
@@ -95,7 +98,7 @@ fn body(method: &str, path: &str) -> Option<Value> {
 fn every_route_has_a_row_of_rights() {
     let document: Value = serde_json::from_str(&document("https://auth.example")).unwrap();
     let ours = |path: &str| {
-        ["users", "roles", "permissions/explain", "invitations", "audit", "services"]
+        ["users", "roles", "permissions/explain", "permissions/shadow", "invitations", "audit", "services"]
             .iter()
             .any(|area| path.starts_with(&format!("/api/v1/{area}")))
     };

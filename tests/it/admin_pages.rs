@@ -6,7 +6,9 @@ use serde_json::json;
 use time::Duration;
 
 use super::stage::{Browser, Stage, set_roles};
+use crate::clock::Clock as _;
 use crate::domain::audit::By;
+use crate::http::page::Moment;
 use crate::store::users::NewUser;
 
 const SECRET: &str = "correct battery horse";
@@ -69,6 +71,7 @@ async fn an_administrator_finds_the_way_and_needs_a_fresh_sign_in() {
     boss.open("/account").await.press("#administration").await;
     assert_eq!((boss.status(), boss.at.as_str()), (200, "/admin/permissions"));
     assert!(boss.has("#ask") && !boss.has("#result"));
+    assert!(boss.has("#delays") && boss.sees("Works after 15 min at worst: a token lives 15 min."));
 
     stage.wait(stage.app.settings.session.sudo_window + Duration::SECOND);
     boss.open("/admin/permissions").await;
@@ -111,11 +114,45 @@ async fn the_page_says_which_provider_which_rule_and_what_the_token_would_be() {
     {
         assert!(boss.has(id), "{id}");
     }
-    assert!(boss.sees("it would need the role `admin` (providers.toml:"), "{}", boss.body());
-    assert!(boss.sees("`billing` grants `wiki:write`: it's <paid>."));
-    assert!(boss.sees("ada has `wiki:write` in `wiki`."));
+    assert!(boss.sees("it would need the role <code>admin</code> (providers.toml:"), "{}", boss.body());
+    assert!(boss.sees("<code>billing</code> grants <code>wiki:write</code>: it's <paid>."));
+    assert!(boss.sees("ada has <code>wiki:write</code> in <code>wiki</code>."));
     assert!(boss.sees("Works after 16 min at worst"), "15 minutes of a token, one of a remembered answer");
     assert!(!boss.body().contains("<paid>") && !boss.body().contains("eyJ"), "no markup of others, and no token");
+}
+
+#[tokio::test]
+async fn the_page_says_until_when_an_answer_is_remembered() {
+    let stage = Stage::with(BILLING).await;
+    billing_says(&stage, json!({ "permissions": {} }));
+    let mut boss = signed_in(&stage, "boss", &["admin"]).await;
+    let token = stage.browser().login_token().await;
+    let ada = stage.get("/auth/authorize?service=shop").bearer(&token).await.json()["userid"].clone();
+    let query = format!("service=wiki&user={}", ada.as_str().unwrap());
+    asks(&mut boss, &query).await;
+    assert!(boss.has("#chain") && !boss.sees("until "), "{}", boss.body());
+
+    assert_eq!(stage.get("/auth/authorize?service=wiki").bearer(&token).await.status, 200);
+
+    asks(&mut boss, &query).await;
+    let until = Moment::from(stage.clock.now() + Duration::seconds(60));
+    let until = format!("until <time datetime=\"{}\">{}</time>", until.iso(), until.time());
+    assert!(boss.sees(&until), "{until}: {}", boss.body());
+}
+
+#[tokio::test]
+async fn extensions_that_would_be_asked_about_the_token_are_named() {
+    let hook = "[extensions.hr]\nkind = \"webhook\"\nmode = \"decide\"\nevents = [\"token.issuing\"]\n\
+                url = \"https://hr.test/hook\"\nsecret = \"whsec_MDEyMzQ1Njc4OWFiY2RlZg==\"\n";
+    let stage = Stage::with(hook).await;
+    let mut boss = signed_in(&stage, "boss", &["admin"]).await;
+
+    asks(&mut boss, "service=wiki&user=boss@example.org").await;
+    assert!(boss.has("#unasked") && boss.sees("Not asked here: <code>hr</code>, which may still"), "{}", boss.body());
+
+    signed_in(&stage, "ada", &["member"]).await;
+    asks(&mut boss, "service=admins&user=ada@example.org").await;
+    assert!(boss.has("#refusal") && !boss.has("#unasked"), "{}", boss.body());
 }
 
 #[tokio::test]
@@ -142,7 +179,7 @@ async fn a_question_that_makes_no_sense_keeps_what_was_typed() {
         ("service=wikki&user=boss@example.org", "There is no such service."),
         ("service=wiki&user=ben", "There is no user with this id"),
         ("service=wiki&user=boss@example.org&permission=No!", "is not the name of a permission"),
-        ("service=wiki&user=boss@example.org&role=king", "There is no role `king`."),
+        ("service=wiki&user=boss@example.org&role=king", "There is no role <code>king</code>."),
     ] {
         asks(&mut boss, query).await;
         assert_eq!(boss.status(), 422, "{query}");
@@ -162,7 +199,11 @@ async fn the_form_leads_to_an_address_that_says_the_question() {
     boss.press("#ask").await;
 
     assert_eq!(boss.at, "/admin/permissions?service=wiki&user=boss%40example.org&permission=wiki%3Awrite&mfa=true");
-    assert!(boss.has("#verdict") && boss.sees("boss has `wiki:write` in `wiki`."), "{}", boss.body());
+    assert!(
+        boss.has("#verdict") && boss.sees("boss has <code>wiki:write</code> in <code>wiki</code>."),
+        "{}",
+        boss.body()
+    );
 
     let fields = [("csrf", "forged"), ("service", "wiki"), ("user", "boss"), ("permission", ""), ("role", "")];
     boss.post("/admin/permissions", &fields).await;

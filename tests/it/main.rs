@@ -43,6 +43,7 @@ mod schema;
 mod server;
 mod service_sessions;
 mod sessions;
+mod shadow_api;
 mod stage;
 mod staying;
 

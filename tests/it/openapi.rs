@@ -49,6 +49,7 @@ fn every_route_of_the_api_is_described_and_no_other() {
         "admin/roles",
         "admin/services",
         "admin/permissions",
+        "admin/shadow",
         "admin/invitations",
         "admin/audit",
     ]

@@ -2,7 +2,8 @@
 //! it. The command line, the API and the administrators' page say the same, because all of them ask here.
 //!
 //! Providers are asked as they are for a token: the same address and deadline, and nothing in the question chooses where it
-//! goes. Nothing is remembered, and no token leaves but through `permission test` on the machine itself.
+//! goes. Nothing is remembered, and no token leaves but through `permission test` on the machine itself. Extensions that are asked
+//! before a token is signed are not asked here: to them it would look like a token. It is said which they are.
 
 mod outcome;
 mod sentence;
@@ -17,6 +18,7 @@ use crate::config::Section;
 use crate::domain::permission::{Decision, Merged, Pattern, is_name, is_wildcard};
 use crate::domain::service::Service;
 use crate::domain::user::User;
+use crate::extension::decide::Moment;
 use crate::keys::TokenError;
 use crate::permission::chain::{Question, Step};
 use crate::permission::{Ask, PermissionProvider, Rule, Sent, Who};
@@ -92,7 +94,11 @@ impl App {
         let origins = self.store().role_origins(query.user.id).await?;
         case.roles = case.user.roles.iter().map(|role| Held::of(role, query.user, &origins)).collect();
         let (steps, outcome) = self.chain.trace(&case.question()).await;
-        let told = self.tell_all(&case, &steps);
+        let mut told = self.tell_all(&case, &steps);
+        let mut kept = self.chain.kept(query.service, query.user).await;
+        for told in &mut told {
+            told.remembered_until = kept.remove(&told.provider);
+        }
         let mut explained = self.about(&case, told);
         match self.stands_against(&case, outcome).await? {
             Ok(granted) => match self.add_token(&case, granted, &mut explained) {
@@ -169,7 +175,6 @@ impl App {
         let mut told = Told::of(id, step, policy);
         let section = self.settings.permissions.iter().find(|section| section.id() == id);
         section.map_or("", Section::kind).clone_into(&mut told.kind);
-        told.is_remembered &= case.query.roles.is_empty();
         if let Some(name) = case.query.permission {
             let lacking =
                 |rule: &Rule| rule.granted && rule.role.as_ref().is_some_and(|role| !case.user.roles.contains(role));
@@ -190,6 +195,7 @@ impl App {
 
     fn about(&self, case: &Case<'_>, steps: Vec<Told>) -> Explained {
         let Query { service, user, method, mfa, .. } = case.query;
+        let delay = self.chain.revocation_delay(service);
         Explained {
             service: service.id.clone(),
             user: user.id.to_string(),
@@ -202,10 +208,12 @@ impl App {
             permission: None,
             granted: None,
             refusal: None,
+            hooks_not_asked: self.hooks.who(Moment::TokenIssuing),
             payload: None,
             size: None,
             max_size: service.max_token_size,
-            revocation_delay: self.revocation_delay(service).total.whole_seconds(),
+            revocation_delay: delay.total.whole_seconds(),
+            revocation: delay.sentence(),
             token: None,
         }
     }

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::told::Sum;
 use super::{Case, Explained, Query};
 use crate::app::issue::with_own_claims;
-use crate::app::{App, Claimant, Missing};
+use crate::app::{App, Claimant};
 use crate::domain::id::SessionId;
 use crate::domain::proof::Amr;
 use crate::keys::TokenError;
@@ -55,15 +55,7 @@ impl App {
         if self.closed(&case.user).is_some() {
             return Some("the account leads nowhere for now: its address is not proven, or it is about to go".into());
         }
-        self.missing(service, claimant, entering).first().map(|missing| match missing {
-            Missing::Role(roles) => format!("none of the roles that `{}` asks for: {}", service.id, roles.join(", ")),
-            Missing::Method(ways) => format!("`{}` asks for another way to sign in: {}", service.id, ways.join(", ")),
-            Missing::SecondFactor => format!("`{}` asks for a second factor", service.id),
-            Missing::FreshSignIn => format!("`{}` asks for a fresh sign-in", service.id),
-            Missing::Rule { index, .. } => {
-                format!("`access[{index}]` in `[services.{}]` does not hold", service.id)
-            }
-        })
+        self.missing(service, claimant, entering).first().map(|missing| missing.reason(service))
     }
 
     fn claimant<'a>(&self, case: &'a Case<'_>) -> Claimant<'a> {

@@ -40,6 +40,9 @@ pub struct Explained {
     /// Why there would be no token.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refusal: Option<String>,
+    /// Extensions that are asked about `token.issuing`, and were not asked here: they may still deny the token or add claims to it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hooks_not_asked: Vec<String>,
     /// What the token would say.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
@@ -51,6 +54,8 @@ pub struct Explained {
     pub max_size: usize,
     /// For how long, at worst, the service goes on believing what was taken from somebody, in seconds.
     pub revocation_delay: i64,
+    /// The same in a sentence, with what it is made of.
+    pub revocation: String,
     /// The token itself: only for who sits at the machine.
     #[serde(skip)]
     pub token: Option<String>,
@@ -106,8 +111,11 @@ pub struct Told {
     pub decision: &'static str,
     /// How long it took, in milliseconds.
     pub took_ms: f64,
-    /// Whether a fresh answer is remembered, which was not used here.
-    pub is_remembered: bool,
+    /// Until when this server process gives them, as they are, a remembered answer in this service; absent if it remembers none.
+    /// It was not used here, and is not touched. Always absent on the command line, which is a process of its own.
+    #[serde(skip_serializing_if = "Option::is_none", with = "time::serde::rfc3339::option")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub remembered_until: Option<OffsetDateTime>,
     /// It only runs beside the others, and its answer is not used.
     pub observe: bool,
     /// Name → granted or denied.
@@ -144,7 +152,7 @@ impl Told {
             kind: String::new(),
             decision: if policy.is_some_and(|policy| policy.observe) { "observes" } else { "not-asked" },
             took_ms: step.map_or(0.0, |step| step.took.as_secs_f64() * 1000.0),
-            is_remembered: step.is_some_and(|step| step.is_remembered),
+            remembered_until: None,
             observe: policy.is_some_and(|policy| policy.observe),
             permissions: Permissions::new(),
             denied: Vec::new(),

@@ -4,6 +4,7 @@ use clap::Args;
 
 use super::Asking;
 use crate::app::explain::Explained;
+use crate::app::hooks::unasked;
 use crate::cli::desk::plain;
 use crate::cli::{Desk, Failure};
 
@@ -40,5 +41,7 @@ fn show(explained: &Explained, desk: &mut Desk) -> Result<(), Failure> {
         desk.say(format!("`{}` has no permission provider.", explained.service))?;
     }
     let verdict = explained.permission.as_ref().map_or("", |answer| answer.why.as_str());
-    desk.say(format!("\n{}", plain(verdict)))
+    desk.say(format!("\n{}", plain(verdict)))?;
+    let unasked = explained.token.as_ref().and_then(|_| unasked(&explained.hooks_not_asked));
+    unasked.map_or(Ok(()), |sentence| desk.say(sentence))
 }

@@ -2,6 +2,7 @@
 
 mod case;
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,12 +12,13 @@ use tokio::time::Instant;
 
 use self::case::{Case, Cases};
 use crate::app::boot::Loaded;
-use crate::app::may_enter;
+use crate::app::hooks::unasked;
 use crate::cli::desk::{patiently, plain};
 use crate::cli::{Desk, Failure};
 use crate::clock::Clock;
-use crate::permission::Who;
-use crate::permission::chain::{Chain, Question};
+use crate::config::Source;
+use crate::extension::decide::{Hooks, Moment};
+use crate::permission::chain::{Chain, ChainError};
 
 /// Where the files are that nobody named, beside the configuration.
 const FOLDER: &str = "policies";
@@ -45,27 +47,60 @@ struct Run {
     took: Duration,
 }
 
+/// A file of cases and what came of them.
+pub struct Suite {
+    /// Its name, as it is shown.
+    pub file: String,
+    text: String,
+    runs: Vec<Run>,
+}
+
 /// Runs every case; exit code 1 if one fails, 2 if one makes no sense.
 pub async fn run(options: &Options, desk: &mut Desk) -> Result<(), Failure> {
     let loaded = desk.load()?;
-    let files = if options.tests.is_empty() { found(&desk.source().name())? } else { options.tests.clone() };
-    let mut suites = Vec::new();
-    for file in files {
-        let name = file.display().to_string();
-        let text = std::fs::read_to_string(&file).map_err(|error| Failure::usage(format!("{name}: {error}")))?;
-        suites.push((name.clone(), Cases::read(&name, &text, &loaded.settings)?));
+    let suites = suites(&options.tests, &loaded, desk).await?;
+    let hooks = Hooks::new(&loaded.plugged.extensions, Arc::default(), &desk.world.clock);
+    if let Some(sentence) = unasked(&hooks.who(Moment::TokenIssuing)) {
+        desk.hint(sentence)?;
     }
-    let mut runs = Vec::new();
-    for (name, cases) in suites {
-        runs.push((name, patiently("testing", all(&loaded, cases, desk.world.clock.clone())).await));
-    }
-    show(&runs, desk)?;
+    show(&suites, desk)?;
     if let Some(path) = &options.junit {
-        let report = report(&runs).to_string()?;
+        let report = report(&suites).to_string()?;
         std::fs::write(path, report).map_err(|error| Failure::new(format!("{}: {error}", path.display())))?;
     }
-    let failed = runs.iter().flat_map(|(_, runs)| runs).any(|run| !run.complaints.is_empty());
+    let failed = suites.iter().any(|suite| suite.failed().next().is_some());
     if failed { Err(Failure::said(1)) } else { Ok(()) }
+}
+
+/// Runs every case of these files, or of those beside the configuration.
+pub async fn suites(files: &[PathBuf], loaded: &Loaded, desk: &Desk) -> Result<Vec<Suite>, Failure> {
+    let files = if files.is_empty() { found(&desk.source().name())? } else { files.to_vec() };
+    let mut read = Vec::new();
+    for path in files {
+        let file = path.display().to_string();
+        let text = std::fs::read_to_string(&path).map_err(|error| Failure::usage(format!("{file}: {error}")))?;
+        let cases = Cases::read(&file, &text, &loaded.settings)?;
+        read.push((file, text, cases));
+    }
+    let mut suites = Vec::new();
+    for (file, text, cases) in read {
+        let runs = patiently("testing", all(loaded, cases, desk.world.clock.clone())).await;
+        suites.push(Suite { file, text, runs });
+    }
+    Ok(suites)
+}
+
+impl Suite {
+    /// Each case that fails: its bytes in the file, and what is wrong.
+    pub fn failed(&self) -> impl Iterator<Item = (Range<usize>, String)> {
+        let failed = self.runs.iter().filter(|run| !run.complaints.is_empty());
+        failed.map(|run| (run.case.span.clone(), format!("{}: {}", run.case.name, run.complaints.join("; "))))
+    }
+
+    /// The file, to be shown with what is wrong in it.
+    pub fn source(&self) -> Source {
+        Source { name: self.file.clone(), text: self.text.clone() }
+    }
 }
 
 /// The files beside the configuration, by name.
@@ -93,27 +128,24 @@ async fn all(loaded: &Loaded, cases: Cases, clock: Arc<dyn Clock>) -> Vec<Run> {
     runs
 }
 
-/// What the chain says is not what the case expects.
+/// What the service and its chain say is not what the case expects.
 async fn ask(chain: &Chain, case: &Case, clock: &dyn Clock) -> Vec<String> {
-    let user = case.user(clock.now());
-    let who = case.machine.as_deref().map_or(Who::Person(&user), Who::Machine);
-    let question =
-        Question { service: &case.service, who, provider: &case.provider, ip: None, is_multi_factor: case.mfa };
-    if matches!(who, Who::Person(_)) && !may_enter(&case.service, &user.roles) {
-        return case.without_token("they have none of the roles that the service asks for");
+    let now = clock.now();
+    let user = case.user(now);
+    let claimant = case.claimant(&user, now);
+    if let Some(why) = case.kept_out(&claimant, now) {
+        return case.without_token(&plain(&why));
     }
-    match chain.decide(&question).await {
+    match chain.decide(&claimant.question(&case.service, None)).await {
         Ok(granted) => case.complaints(&granted),
-        Err(error @ crate::permission::chain::ChainError::Denied { .. }) => {
-            case.without_token(&plain(&error.to_string()))
-        }
+        Err(error @ ChainError::Denied { .. }) => case.without_token(&plain(&error.to_string())),
         Err(error) => vec![plain(&error.to_string())],
     }
 }
 
-fn show(runs: &[(String, Vec<Run>)], desk: &mut Desk) -> Result<(), Failure> {
+fn show(suites: &[Suite], desk: &mut Desk) -> Result<(), Failure> {
     let (mut count, mut failed) = (0, 0);
-    for (file, runs) in runs {
+    for Suite { file, runs, .. } in suites {
         for run in runs {
             count += 1;
             let word = if run.complaints.is_empty() { "ok    " } else { "FAILED" };
@@ -128,9 +160,9 @@ fn show(runs: &[(String, Vec<Run>)], desk: &mut Desk) -> Result<(), Failure> {
     desk.say(format!("{count} {cases}, {failed} failed"))
 }
 
-fn report(runs: &[(String, Vec<Run>)]) -> Report {
+fn report(suites: &[Suite]) -> Report {
     let mut report = Report::new("permissions");
-    for (file, runs) in runs {
+    for Suite { file, runs, .. } in suites {
         let mut suite = TestSuite::new(file.as_str());
         for run in runs {
             let at = format!("{file}:{}", run.case.line);

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::{Asked, fixtures, marked, milliseconds};
 use crate::app::explain::{Explained, Told};
+use crate::app::hooks::unasked;
 use crate::cli::desk::{or_dash, plain};
 use crate::cli::{Desk, Failure};
 
@@ -33,7 +34,7 @@ fn show(explained: &Explained, desk: &mut Desk) -> Result<(), Failure> {
     if rows.is_empty() {
         desk.say("The service has no permission provider.")?;
     } else {
-        desk.table(["PROVIDER", "DECISION", "TIME", "CACHE", "PERMISSIONS", "REASON"], &rows)?;
+        desk.table(["PROVIDER", "DECISION", "TIME", "PERMISSIONS", "REASON"], &rows)?;
     }
     let (Some(granted), Some(token)) = (&explained.granted, &explained.token) else {
         let why = explained.refusal.as_deref().unwrap_or_default();
@@ -46,12 +47,15 @@ fn show(explained: &Explained, desk: &mut Desk) -> Result<(), Failure> {
             desk.say(format!("{what:<11}  {}", serde_json::to_string(values)?))?;
         }
     }
-    desk.say(format!("Revocation   at worst after {} s", explained.revocation_delay))?;
+    if let Some(sentence) = unasked(&explained.hooks_not_asked) {
+        desk.say(format!("Extensions   {sentence}"))?;
+    }
+    desk.say(format!("Revocation   {}", explained.revocation))?;
     desk.say(format!("Token        {} bytes\n\n{token}\n", token.len()))?;
     desk.json(&explained.payload)
 }
 
-fn row(step: &Told) -> [String; 6] {
+fn row(step: &Told) -> [String; 5] {
     let denied = step.denied.iter().map(|name| format!("-{name}"));
     let all: Vec<_> = marked(&step.permissions).chain(denied).collect();
     let reason = match &step.error {
@@ -59,13 +63,5 @@ fn row(step: &Told) -> [String; 6] {
         None => or_dash([step.reason.as_str(), step.message.as_str()].into_iter().find(|text| !text.is_empty())),
     };
     let decision = if step.observe { format!("({})", step.decision) } else { step.decision.to_owned() };
-    let cache = if step.is_remembered { "fresh" } else { "–" };
-    [
-        step.provider.clone(),
-        decision,
-        milliseconds(step.took_ms),
-        cache.to_owned(),
-        or_dash(Some(&all.join(" "))),
-        reason,
-    ]
+    [step.provider.clone(), decision, milliseconds(step.took_ms), or_dash(Some(&all.join(" "))), reason]
 }

@@ -16,7 +16,7 @@ use crate::domain::service::Service;
 use crate::domain::user::User;
 use crate::http::caller;
 use crate::http::client::ClientIp;
-use crate::http::error::{Code, Error};
+use crate::http::error::{Code, Error, Problem};
 use crate::http::site::{Running, Site};
 
 /// Somebody who may come to the desk; what they may do there is asked by each route.
@@ -52,6 +52,33 @@ impl FromRequestParts<Running> for Administrator {
         };
         Ok(Self { by: key.by(), site, key, caller })
     }
+}
+
+/// How the API describes that somebody is not let to the desk.
+#[derive(utoipa::IntoResponses)]
+#[expect(dead_code, reason = "it describes what `Error` answers")]
+pub enum NotLetIn {
+    /// `api-key-refused`: there is no key, or it cannot be used here and now.
+    #[response(status = 401, content_type = "application/problem+json")]
+    Keyless(Problem),
+    /// `scope-missing`, `network-refused`, or `admin-needs-factor`.
+    #[response(status = 403, content_type = "application/problem+json")]
+    Refused(Problem),
+}
+
+/// The same of a desk for one service, with what nobody does there.
+#[derive(utoipa::IntoResponses)]
+#[expect(dead_code, reason = "it describes what `Error` answers")]
+pub enum NotForThem {
+    /// `api-key-refused`: there is no key, or it cannot be used here and now.
+    #[response(status = 401, content_type = "application/problem+json")]
+    Keyless(Problem),
+    /// `scope-missing`, `network-refused`, `admin-needs-factor`, or `deed-refused`: this is beyond the service, or the person is above the caller.
+    #[response(status = 403, content_type = "application/problem+json")]
+    Refused(Problem),
+    /// `not-found`: there is no such service, role or user for the caller.
+    #[response(status = 404, content_type = "application/problem+json")]
+    NotThere(Problem),
 }
 
 /// Whether an administrator may come from this address.

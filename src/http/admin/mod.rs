@@ -10,6 +10,7 @@ mod people;
 mod permissions;
 mod roles;
 mod services;
+mod shadow;
 mod shown;
 mod users;
 
@@ -44,12 +45,15 @@ use super::site::Running;
     roles::list,
     roles::grant,
     roles::revoke,
+    services::list,
     services::roles,
     services::holders,
     services::give,
     services::take,
     services::end_sessions,
     permissions::explain,
+    shadow::of_provider,
+    shadow::of_service,
     invitations::list,
     invitations::invite,
     invitations::revoke,
@@ -64,6 +68,7 @@ pub fn router() -> Router<Running> {
         .merge(roles::router())
         .merge(services::router())
         .merge(permissions::router())
+        .merge(shadow::router())
         .merge(invitations::router())
         .merge(audit::router())
         .method_not_allowed_fallback(async || Error::new(Code::MethodNotAllowed))

@@ -9,7 +9,7 @@ use axum::response::Response;
 use axum::routing::get;
 use serde::Deserialize;
 
-use super::guard::Administrator;
+use super::guard::{Administrator, NotLetIn};
 use crate::app::explain::{ExplainError, Explained, Query as Asked, roles_in};
 use crate::domain::scope::Scope;
 use crate::http::auth::answer;
@@ -49,8 +49,7 @@ pub struct ExplainQuery {
     responses(
         (status = 200, description = "Why, also where they would get no token: then `refusal` says so.", body = Explained),
         (status = 400, description = "`bad-request`: the request cannot be understood, or names a role that the file does not have.", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "`api-key-refused`: there is no key, or it cannot be used here and now.", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "`scope-missing`, `network-refused`, or `admin-needs-factor`.", body = Problem, content_type = "application/problem+json"),
+        NotLetIn,
         (status = 404, description = "`service-unknown`, or `not-found`: there is no such user.", body = Problem, content_type = "application/problem+json"),
     )
 )]

@@ -1,4 +1,5 @@
-//! One service for those who administer it: who has its roles, and its sessions. They see and touch nothing else.
+//! The services of the file; and one service for those who administer it: who has its roles, and its sessions. They see and touch
+//! nothing else.
 
 use axum::Router;
 use axum::extract::Path;
@@ -7,12 +8,14 @@ use axum::routing::{delete, get, put};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::guard::Administrator;
+use super::guard::{Administrator, NotForThem, NotLetIn};
 use super::page;
 use super::shown::Done;
 use crate::account::administration::AdminError;
+use crate::app::observed::{ListedService, listed};
 use crate::domain::audit::{Event, What};
 use crate::domain::id::UserId;
+use crate::domain::scope::Scope;
 use crate::domain::user::User;
 use crate::http::auth::answer;
 use crate::http::error::{Error, Problem};
@@ -24,10 +27,31 @@ use crate::store::people::Wanted;
 /// The routes of this file.
 pub fn router() -> Router<Running> {
     Router::new()
+        .route("/api/v1/services", get(list))
         .route("/api/v1/services/{service}/roles", get(roles))
         .route("/api/v1/services/{service}/roles/{role}", get(holders))
         .route("/api/v1/services/{service}/roles/{role}/{who}", put(give).delete(take))
         .route("/api/v1/services/{service}/sessions/{who}", delete(end_sessions))
+}
+
+/// The services of the file.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct Services {
+    services: Vec<ListedService>,
+}
+
+/// The services of the file, and how soon it works in each to take something from somebody.
+#[utoipa::path(
+    get, path = "/api/v1/services", tag = "services", security(("api-key" = [])),
+    responses(
+        (status = 200, description = "All of them.", body = Services),
+        NotLetIn,
+    )
+)]
+pub async fn list(admin: Administrator) -> Result<Response, Error> {
+    admin.may(&Scope::PermissionsRead)?;
+    let app = &admin.site.app;
+    Ok(answer(&Services { services: listed(&app.settings, &app.chain) }))
 }
 
 /// The roles of a service.
@@ -49,9 +73,7 @@ pub struct ServiceRole {
     get, path = "/api/v1/services/{service}/roles", tag = "services", security(("api-key" = [])), params(("service" = String, Path, description = "The service.")),
     responses(
         (status = 200, description = "All of them.", body = ServiceRoles),
-        (status = 401, description = "`api-key-refused`: there is no key, or it cannot be used here and now.", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "`scope-missing`, `network-refused`, `admin-needs-factor`, or `deed-refused`: this is beyond the service, or the person is above the caller.", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "`not-found`: there is no such service, role or user for the caller.", body = Problem, content_type = "application/problem+json"),
+        NotForThem,
     )
 )]
 pub async fn roles(admin: Administrator, Path(service): Path<String>) -> Result<Response, Error> {
@@ -112,9 +134,7 @@ impl RoleHolder {
     responses(
         (status = 200, description = "A page of them.", body = Holders),
         (status = 400, description = "`bad-request`: the request cannot be understood.", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "`api-key-refused`: there is no key, or it cannot be used here and now.", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "`scope-missing`, `network-refused`, `admin-needs-factor`, or `deed-refused`: this is beyond the service, or the person is above the caller.", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "`not-found`: there is no such service, role or user for the caller.", body = Problem, content_type = "application/problem+json"),
+        NotForThem,
     )
 )]
 pub async fn holders(
@@ -141,9 +161,7 @@ pub async fn holders(
     params(("service" = String, Path, description = "The service."), ("role" = String, Path, description = "One of its roles."), ("who" = String, Path, description = "An id, an address, a username, or an old id.")),
     responses(
         (status = 200, description = "They have it.", body = Done),
-        (status = 401, description = "`api-key-refused`: there is no key, or it cannot be used here and now.", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "`scope-missing`, `network-refused`, `admin-needs-factor`, or `deed-refused`: this is beyond the service, or the person is above the caller.", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "`not-found`: there is no such service, role or user for the caller.", body = Problem, content_type = "application/problem+json"),
+        NotForThem,
     )
 )]
 pub async fn give(
@@ -162,9 +180,7 @@ pub async fn give(
     params(("service" = String, Path, description = "The service."), ("role" = String, Path, description = "One of its roles."), ("who" = String, Path, description = "An id, an address, a username, or an old id.")),
     responses(
         (status = 200, description = "They do not have it.", body = Done),
-        (status = 401, description = "`api-key-refused`: there is no key, or it cannot be used here and now.", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "`scope-missing`, `network-refused`, `admin-needs-factor`, or `deed-refused`: this is beyond the service, or the person is above the caller.", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "`not-found`: there is no such service, role or user for the caller.", body = Problem, content_type = "application/problem+json"),
+        NotForThem,
     )
 )]
 pub async fn take(
@@ -183,8 +199,7 @@ pub async fn take(
     params(("service" = String, Path, description = "The service."), ("who" = String, Path, description = "An id, an address, a username, or an old id.")),
     responses(
         (status = 200, description = "Whether any were ended. Nobody, somebody without sessions in the service and somebody above the caller are answered alike: `changed` is false.", body = Done),
-        (status = 401, description = "`api-key-refused`: there is no key, or it cannot be used here and now.", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "`scope-missing`, `network-refused`, or `admin-needs-factor`.", body = Problem, content_type = "application/problem+json"),
+        NotLetIn,
         (status = 404, description = "`not-found`: there is no such service for the caller.", body = Problem, content_type = "application/problem+json"),
         (status = 429, description = "`too-many-requests`: too often with this key.", body = Problem, content_type = "application/problem+json", headers(("retry-after" = u64, description = "In seconds."))),
     )

@@ -14,6 +14,8 @@ use url::form_urlencoded;
 
 use super::administrator;
 use crate::app::explain::{ExplainError, Explained, Query as Asked, Told, roles_in};
+use crate::app::hooks::unasked;
+use crate::app::observed::listed;
 use crate::domain::audit::Actor;
 use crate::http::browser::Browser;
 use crate::http::error::Code;
@@ -21,7 +23,7 @@ use crate::http::fields::{Form, Query};
 use crate::http::finish::see_other;
 use crate::http::login::PASSWORD;
 use crate::http::page::{
-    ExplainedView, Hidden, Href, Notice, Page, PermissionsPage, RequestRow, ShadowRow, StepRow, TypedQuestion,
+    ExplainedView, Hidden, Href, Moment, Notice, Page, PermissionsPage, RequestRow, ShadowRow, StepRow, TypedQuestion,
 };
 use crate::http::site::{Running, Site};
 use crate::http::sudo::Stop;
@@ -128,7 +130,6 @@ async fn page(site: Site, mut browser: Browser, Query(typed): Query<Typed>) -> R
         Ok(found) => (found, None),
         Err(why) => (None, Some(why)),
     };
-    let services = site.app.settings.services.iter();
     let page = PermissionsPage {
         shell: Arc::clone(&site.shell),
         action: Href::from(site.path(PATH)),
@@ -140,7 +141,7 @@ async fn page(site: Site, mut browser: Browser, Query(typed): Query<Typed>) -> R
         }),
         hidden: vec![Hidden::new("csrf", csrf)],
         back: Href::from(site.path("/account")),
-        services: services.map(|service| (service.id.clone(), service.name.clone())).collect(),
+        services: listed(&site.app.settings, &site.app.chain),
         typed: TypedQuestion {
             service: typed.service.unwrap_or_default(),
             user: typed.user.unwrap_or_default(),
@@ -208,6 +209,7 @@ fn view(explained: Explained, sent: &[(String, Sent)], csrf: &str) -> ExplainedV
     ExplainedView {
         title: format!("{} in {}", explained.name, explained.service),
         verdict: explained.permission.as_ref().map(|answer| (answer.is_granted, answer.why.clone())),
+        unasked: explained.token.as_ref().and_then(|_| unasked(&explained.hooks_not_asked)),
         refusal: explained.refusal.as_deref().map(sentence),
         roles: explained.roles.iter().map(|held| (held.role.clone(), held.is_assumed)).collect(),
         permissions: granted.map(|granted| granted.permissions.clone().into_iter().collect()).unwrap_or_default(),
@@ -223,7 +225,7 @@ fn view(explained: Explained, sent: &[(String, Sent)], csrf: &str) -> ExplainedV
             Hidden::new("service", explained.service.as_str()),
             Hidden::new("user", explained.user.as_str()),
         ],
-        revocation_delay: span(explained.revocation_delay),
+        revocation: explained.revocation,
         steps: explained.steps.into_iter().map(|step| row(step, sent)).collect(),
     }
 }
@@ -246,7 +248,7 @@ fn row(step: Told, sent: &[(String, Sent)]) -> StepRow {
         provider: step.provider,
         kind: step.kind,
         decision: step.decision,
-        is_remembered: step.is_remembered,
+        remembered_until: step.remembered_until.map(Moment::from),
         observe: step.observe,
         why: step.why,
         rules: step.rules,
@@ -267,12 +269,4 @@ fn answer(step: &Told) -> String {
         }),
     };
     serde_json::to_string_pretty(&whole).unwrap_or_default()
-}
-
-/// A time as people say it: `15 min 30 s`.
-fn span(seconds: i64) -> String {
-    let parts = [(seconds / 3600, "h"), (seconds % 3600 / 60, "min"), (seconds % 60, "s")];
-    let said: Vec<_> =
-        parts.iter().filter(|(number, _)| *number > 0).map(|(number, unit)| format!("{number} {unit}")).collect();
-    if said.is_empty() { "at once".into() } else { said.join(" ") }
 }

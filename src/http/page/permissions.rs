@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use askama::Template;
 
-use super::{Hidden, Href, Notice, Page, Shell};
+use super::{Hidden, Href, Moment, Notice, Page, Shell};
+use crate::app::observed::ListedService;
 use crate::permission::Rule;
 
 /// `/admin/permissions`: why somebody may do what they may do.
@@ -19,8 +20,8 @@ pub struct PermissionsPage {
     pub hidden: Vec<Hidden>,
     /// Back to the account.
     pub back: Href,
-    /// The services: id, name.
-    pub services: Vec<(String, String)>,
+    /// The services, and how soon it works in each to take something from somebody.
+    pub services: Vec<ListedService>,
     /// Where that is forgotten.
     pub forget: Href,
     /// What is said first.
@@ -57,6 +58,8 @@ pub struct ExplainedView {
     pub verdict: Option<(bool, String)>,
     /// Why there would be no token.
     pub refusal: Option<String>,
+    /// Which extensions were not asked.
+    pub unasked: Option<String>,
     /// Their roles, and which are only assumed.
     pub roles: Vec<(String, bool)>,
     /// Each provider, in order.
@@ -71,8 +74,8 @@ pub struct ExplainedView {
     pub size: Option<usize>,
     /// The most that the service allows.
     pub max_size: usize,
-    /// For how long, at worst, what was taken away is still believed: `16 min`.
-    pub revocation_delay: String,
+    /// How soon it works to take something from them, in a sentence.
+    pub revocation: String,
     /// Fields of the form that lets every server forget what it remembers of them here.
     pub forget: Vec<Hidden>,
 }
@@ -88,8 +91,8 @@ pub struct StepRow {
     pub decision: &'static str,
     /// `1.2 ms`.
     pub took: String,
-    /// Whether a fresh answer is remembered.
-    pub is_remembered: bool,
+    /// Until when an answer about them is remembered here.
+    pub remembered_until: Option<Moment>,
     /// Whether it only runs beside the others.
     pub observe: bool,
     /// Names, and whether they are granted.

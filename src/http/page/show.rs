@@ -185,6 +185,21 @@ impl Moment {
     }
 }
 
+/// A sentence as HTML: all of it is escaped, and then what stands between backticks is code. One backtick alone is a backtick.
+pub fn prose(text: &str) -> String {
+    let escaped = match askama::filters::escape(text, askama::filters::Html) {
+        Ok(escaped) => escaped.to_string(),
+    };
+    let (mut html, mut rest) = (String::with_capacity(escaped.len()), escaped.as_str());
+    while let Some((before, tail)) = rest.split_once('`')
+        && let Some((code, after)) = tail.split_once('`')
+    {
+        html.extend([before, "<code>", code, "</code>"]);
+        rest = after;
+    }
+    html + rest
+}
+
 /// A mark as SVG, for `|safe`; an unknown name gives a key.
 pub fn icon(name: &str) -> &'static str {
     ICONS.iter().find(|(known, _)| *known == name).map_or(KEY, |(_, svg)| svg)

@@ -9,7 +9,7 @@ use cedar_policy::{Policy, PolicyId, PolicySet, Schema, ValidationMode, Validato
 
 use super::codes::{NOT_A_POLICY, SAME_ID};
 use crate::config::{Mistake, Section};
-use crate::permission::common::{NOT_READABLE, read_file};
+use crate::permission::common::{self, NOT_READABLE};
 
 /// Largest file of policies or of a schema.
 pub const LARGEST_FILE: u64 = 1024 * 1024;
@@ -146,9 +146,10 @@ pub fn say(shown: &str, text: &str, error: &DetailedError) -> String {
 /// The text of a file, and the file as the section has it. The error is for people.
 pub fn read_text(section: &Section, path: &Path) -> Result<(String, String), String> {
     let shown = path.strip_prefix(section.path_of(Path::new(""))).unwrap_or(path).display().to_string();
-    let bytes = read_file(path, LARGEST_FILE).map_err(|why| format!("`{shown}` {why}"))?;
-    let text = String::from_utf8(bytes).map_err(|_| format!("`{shown}` is not UTF-8 text"))?;
-    Ok((shown, text))
+    match common::read_text(path, LARGEST_FILE) {
+        Ok(text) => Ok((shown, text)),
+        Err(why) => Err(format!("`{shown}` {why}")),
+    }
 }
 
 /// The policies as they stand in the text; the library numbers them `policy0`, `policy1` …

@@ -13,15 +13,14 @@ mod rules;
 mod vocabulary;
 
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde::Deserialize;
 use time::Duration;
 
-use super::common::{config_hash, section};
+use super::common::{config_hash, read_text, section};
 use super::{Ask, PermissionError, PermissionProvider, ProviderPolicy, Rule};
 use crate::config::{Mistake, Section};
 use crate::domain::access::{Access, Wish};
@@ -43,7 +42,7 @@ const WRONG: &str = "CS-C131";
 const FAILED_TEST: &str = "CS-C132";
 
 /// Largest policy file, in bytes.
-pub const LARGEST: usize = 2 * 1024 * 1024;
+pub const LARGEST: u64 = 2 * 1024 * 1024;
 /// Most mistakes of one file that are shown.
 const MOST_SHOWN: usize = 20;
 
@@ -86,7 +85,7 @@ impl Policy {
     /// Reads and checks the file, and plays its own tests. All that is wrong is at the key `file`, with its place in the file.
     pub fn open(section: &Section, config: &PolicyPermissions) -> Result<Self, Vec<Mistake>> {
         let name = config.file.display().to_string();
-        let text = text(&section.path_of(&config.file))
+        let text = read_text(&section.path_of(&config.file), LARGEST)
             .map_err(|wrong| vec![section.mistake_at("file", UNREADABLE, format!("the policy `{name}` {wrong}"))])?;
         let speaks = match config.format {
             Format::Countersign => format::read(&name, &text).map(|rules| Speaks::Ours(Box::new(rules))),
@@ -98,25 +97,6 @@ impl Policy {
         let policy = config.common().policy(section, Duration::milliseconds(50), hasher.finish());
         Ok(Self { speaks, policy: policy.map_err(|wrong| vec![wrong])? })
     }
-}
-
-/// The file's text; the error says what is wrong with it.
-fn text(path: &Path) -> Result<String, String> {
-    let unreadable = |error: std::io::Error| format!("cannot be read: {error}");
-    // Opening something that is no file, such as a pipe, would wait for ever.
-    if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
-        return Err("is not a file".into());
-    }
-    let file = std::fs::File::open(path).map_err(unreadable)?;
-    let mut bytes = Vec::new();
-    file.take(LARGEST as u64 + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-    if bytes.len() > LARGEST {
-        return Err(format!("is larger than {} MiB", LARGEST / 1024 / 1024));
-    }
-    String::from_utf8(bytes).map_err(|error| {
-        let line = error.as_bytes()[..error.utf8_error().valid_up_to()].split(|b| *b == b'\n').count();
-        format!("is not UTF-8 in line {line}")
-    })
 }
 
 fn mistakes(section: &Section, lines: &fault::Lines<'_>, faults: &[fault::Fault]) -> Vec<Mistake> {

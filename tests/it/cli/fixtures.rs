@@ -106,7 +106,7 @@ async fn a_case_that_does_not_hold_fails_with_its_line_and_what_is_wrong() {
         "`wiki:read` is granted",
         "there is a token",
         "wiki.test.toml:8  line 8\n",
-        "there is no token: they have none of the roles",
+        "there is no token: none of the roles that `vault` asks for: editor\n",
         "2 cases, 2 failed",
     ] {
         assert!(left.out.contains(said), "{said}: {}", left.out);
@@ -147,6 +147,125 @@ async fn a_denial_is_no_token_and_may_be_what_is_expected() {
     assert!(left.out.contains("3 cases, 1 failed") && left.out.contains("`billing` denies it"), "{}", left.out);
 }
 
+const DOORS: &str = r#"
+[permissions.all]
+kind = "static"
+roles = { member = ["a:b"] }
+services = { robot = ["a:b"] }
+[services.mfa]
+permissions = ["all"]
+require_mfa = true
+[services.corp]
+permissions = ["all"]
+allowed_providers = ["passkey", "magic-link"]
+[services.fresh]
+permissions = ["all"]
+max_auth_age = "10m"
+[services.rules]
+permissions = ["all"]
+access = ["mfa || email == 'ada@example.com'", "claims.team == 'core' || provider == 'api-key'"]
+[services.closed]
+permissions = ["all"]
+enabled = false
+[services.robots]
+permissions = ["all"]
+allowed_roles = ["member"]
+"#;
+
+#[tokio::test]
+async fn who_would_be_stopped_at_the_door_gets_no_token_whatever_is_granted() {
+    for (rest, why) in [
+        ("service = \"mfa\"\nmfa = true", ""),
+        ("service = \"mfa\"", "`mfa` asks for a second factor"),
+        ("service = \"corp\"\nprovider = \"passkey\"", ""),
+        ("service = \"corp\"", "`corp` asks for another way to sign in: passkey, magic-link"),
+        ("service = \"fresh\"\nauth_age = \"9m\"", ""),
+        ("service = \"fresh\"", ""),
+        ("service = \"fresh\"\nauth_age = \"10m\"", "`fresh` asks for a fresh sign-in"),
+        ("service = \"rules\"\nmfa = true\nclaims = { team = \"core\" }", ""),
+        (
+            "service = \"rules\"\nmfa = true\nclaims = { team = \"shop\" }",
+            "`access[1]` in `[services.rules]` does not hold: claims.team == 'core' || provider == 'api-key'",
+        ),
+        (
+            "service = \"rules\"",
+            "`access[0]` in `[services.rules]` does not hold: mfa || email == 'ada@example.com'; `access[1]` in",
+        ),
+        ("service = \"closed\"", "the service is not enabled"),
+    ] {
+        let person = format!("[[case]]\nuser = {{ roles = [\"member\"] }}\n{rest}\n");
+        for (expected, code) in
+            [("allow = [\"a:b\"]", i32::from(!why.is_empty())), ("token = true", i32::from(!why.is_empty()))]
+        {
+            let left = doors(&format!("{person}{expected}\n")).run("permission test --all").await;
+            assert_eq!(i32::from(left.code), code, "{rest}: {left:?}");
+            assert!(why.is_empty() || left.out.contains(&format!("there is no token: {why}")), "{rest}: {}", left.out);
+        }
+        let left = doors(&format!("{person}token = false\n")).run("permission test --all").await;
+        assert_eq!(left.code == 0, !why.is_empty(), "{rest}: {left:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_machine_comes_by_its_key_and_has_no_role() {
+    let case = |rest: &str| format!("[[case]]\nmachine = \"robot\"\nallow = [\"a:b\"]\n{rest}\n");
+    let rules =
+        doors(&case("service = \"rules\"\nprovider = \"api-key\"\nmfa = true")).run("permission test --all").await;
+    assert_eq!(rules.code, 0, "{rules:?}");
+    let usual = doors(&case("service = \"rules\"\nmfa = true")).run("permission test --all").await;
+    assert_eq!(usual.code, 0, "{usual:?}");
+    let mfa = doors(&case("service = \"mfa\"")).run("permission test --all").await;
+    assert_eq!(mfa.code, 0, "of a key nothing more can be asked: {mfa:?}");
+    let left = doors(&case("service = \"robots\"")).run("permission test --all").await;
+    assert!(left.code == 1 && left.out.contains("none of the roles that `robots` asks for: member"), "{left:?}");
+}
+
+fn doors(cases: &str) -> Stage {
+    let stage = Stage::new(DOORS);
+    std::fs::create_dir(stage.folder.path().join("policies")).unwrap();
+    std::fs::write(stage.folder.path().join("policies/doors.test.toml"), cases).unwrap();
+    stage
+}
+
+#[tokio::test]
+async fn a_check_of_the_file_runs_the_tests_where_it_is_told_to() {
+    let good = stage(GOOD);
+    let left = good.run("config check --with-tests").await;
+    assert_eq!((left.code, left.out.ends_with(": no mistake\n")), (0, true), "{left:?}");
+    assert!(!good.data().exists());
+
+    let bad =
+        format!("{GOOD}\n[[case]]\nname = \"nobody buys\"\nservice = \"wiki\"\nuser = {{}}\nallow = [\"shop:buy\"]\n");
+    let stage = stage(&bad);
+    let line = bad.lines().position(|line| line.contains("nobody buys")).unwrap();
+    assert_eq!(stage.run("config check").await.code, 0, "only where it is told to");
+    let left = stage.run("config check --with-tests").await;
+    assert_eq!(left.code, 2);
+    let message = "error[CS-C133]: nobody buys: `shop:buy` is not granted\n";
+    assert!(left.out.contains(message) && left.out.contains(&format!("wiki.test.toml:{line}:1\n")), "{}", left.out);
+    let left = stage.run("config check --with-tests --format json").await;
+    let found: serde_json::Value = serde_json::from_str(&left.out).unwrap();
+    assert_eq!((left.code, &found[0]["line"], &found[0]["code"]), (2, &json!(line), &json!("CS-C133")));
+    let left = stage.run("config check --with-tests --format github").await;
+    assert!(left.code == 2 && left.out.starts_with("::error file=") && left.out.contains("nobody buys"), "{left:?}");
+}
+
+#[tokio::test]
+async fn a_check_with_tests_needs_tests_that_make_sense_and_lets_no_program_run_unasked() {
+    let left = Stage::new(FILE).run("config check --with-tests").await;
+    assert!(left.code == 2 && left.aside.contains("there are no tests"), "{left:?}");
+    let left = stage("[[case]]\nservice = \"wikki\"\nuser = {}\ntoken = true").run("config check --with-tests").await;
+    assert!(left.code == 2 && left.aside.contains("wiki.test.toml:1: there is no service `wikki`"), "{left:?}");
+    assert_eq!(stage(GOOD).run("config check --allow-exec").await.code, 2);
+
+    let stage = stage(GOOD);
+    stage.write(&format!("{FILE}[permissions.shift]\nkind = \"exec\"\ncommand = [\"/bin/true\"]\n"));
+    assert_eq!(stage.run("config check").await.code, 0, "looking at it runs nothing");
+    let left = stage.run("config check --with-tests").await;
+    assert!(left.code == 2 && left.out.contains("--allow-exec"), "{left:?}");
+    assert_eq!(stage.run("config check --with-tests --allow-exec").await.code, 0);
+}
+
 #[tokio::test]
 async fn what_makes_no_sense_is_said_with_its_line() {
     let case = |more: &str| format!("\n[[case]]\nservice = \"wiki\"\n{more}");
@@ -161,6 +280,7 @@ async fn what_makes_no_sense_is_said_with_its_line() {
         (case("user = {}"), 2, "expects something"),
         (case("user = { roles = [\"editr\"] }\ntoken = true"), 2, "there is no role `editr`; there are: "),
         (case("user = { email = \"ada\" }\ntoken = true"), 2, "`email` is not an address"),
+        (case("user = {}\ntoken = true\nauth_age = \"soon\""), 6, "`soon` is not a duration"),
         (case("user = { id = \"1\" }\ntoken = true"), 2, "`id` is not a user id"),
         (case("user = {}\nallow = [\"Wiki Read\"]"), 2, "`Wiki Read` is not a permission name"),
         (case("user = {}\nalow = [\"a\"]"), 5, "unknown field `alow`"),

@@ -42,6 +42,7 @@ async fn every_provider_is_asked_and_the_token_is_shown() {
     let tested = stage.run("permission test wiki --user ada@example.com --json").await.json();
     assert_eq!(tested["service"], "wiki");
     assert_eq!((&tested["steps"][0]["provider"], &tested["steps"][0]["decision"]), (&"wiki".into(), &"allow".into()));
+    assert!(tested["steps"][1].get("remembered_until").is_none(), "this process remembers nothing: {tested}");
     assert_eq!(tested["steps"][1]["permissions"], json!({ "billing:see": true, "wiki:write": false }));
     let granted = json!({ "billing:see": true, "wiki:read": true, "wiki:write": false });
     assert_eq!(tested["granted"]["permissions"], granted);
@@ -52,11 +53,70 @@ async fn every_provider_is_asked_and_the_token_is_shown() {
 
     let shown = stage.run("permission test wiki --user ada@example.com").await.out;
     assert!(
-        shown.contains("PROVIDER  DECISION  TIME    CACHE") && shown.contains("+billing:see -wiki:write"),
+        shown.starts_with("ada in `wiki`\n\nPROVIDER  DECISION  TIME    PERMISSIONS")
+            && shown.contains("+billing:see -wiki:write"),
         "{shown}"
     );
     assert!(shown.contains("Permissions  +billing:see +wiki:read -wiki:write\n"), "{shown}");
     assert!(shown.contains("\"aud\": \"wiki\"") && shown.contains(" bytes\n"), "{shown}");
+}
+
+#[tokio::test]
+async fn how_soon_taking_something_away_works_is_said_of_every_service() {
+    let stage = Stage::new(WIKI);
+    let sentence = "Works after 16 min at worst: a token lives 15 min, an answer is remembered for 1 min.";
+
+    let shown = stage.run("service list").await;
+
+    assert_eq!(shown.code, 0, "{shown:?}");
+    let line = |id: &str| shown.out.lines().find(|line| line.starts_with(id)).unwrap().to_owned();
+    assert!(line("wiki").ends_with(sentence) && line("wiki").contains("wiki, billing"), "{}", shown.out);
+    assert!(line("off (off)").ends_with("Works after 15 min at worst: a token lives 15 min."), "{}", shown.out);
+    let listed = stage.run("service list --json").await.json();
+    assert_eq!((&listed[0]["service"], &listed[0]["revocation"]), (&"wiki".into(), &sentence.into()));
+    assert!(!stage.data().exists(), "no database is needed");
+
+    assert_eq!(stage.run("user add --email ada@example.com").await.code, 0);
+    says(&stage, json!({ "permissions": {} }));
+    let tested = stage.run("permission test wiki --user ada@example.com").await.out;
+    assert!(tested.contains(&format!("Revocation   {sentence}\n")), "{tested}");
+}
+
+/// An extension that is asked then; nobody is there to answer.
+fn hook(id: &str, event: &str) -> String {
+    format!(
+        "[extensions.{id}]\nkind = \"webhook\"\nmode = \"decide\"\nevents = [\"{event}\"]\n\
+         url = \"https://{id}.test/hook\"\nsecret = \"whsec_MDEyMzQ1Njc4OWFiY2RlZg==\"\n"
+    )
+}
+
+#[tokio::test]
+async fn extensions_that_are_asked_about_tokens_are_named_and_not_asked() {
+    let hooks = hook("hr", "token.issuing") + &hook("crm", "token.issuing") + &hook("other", "login.completing");
+    let stage = Stage::new(&(WIKI.to_owned() + &hooks));
+    assert_eq!(stage.run("user add --email ada@example.com --role editor").await.code, 0);
+    says(&stage, json!({ "permissions": {} }));
+    let sentence = "Not asked here: `hr` and `crm`, which may still deny the token or add claims to it.\n";
+
+    let tested = stage.run("permission test wiki --user ada@example.com").await;
+    assert!(tested.code == 0 && tested.out.contains(&format!("Extensions   {sentence}")), "{tested:?}");
+    let told = stage.run("permission test wiki --user ada@example.com --json").await.json();
+    assert_eq!(told["hooks_not_asked"], json!(["hr", "crm"]));
+    let explained = stage.run("permission explain wiki wiki:read --user ada@example.com").await;
+    assert!(explained.out.ends_with(&format!("has `wiki:read` in `wiki`.\n{sentence}")), "{}", explained.out);
+    let refused = stage.run("permission test vault --user ada@example.com").await;
+    assert!(refused.code == 1 && !refused.out.contains("Not asked"), "there is no token to deny: {refused:?}");
+    let cases = stage.folder.path().join("x.test.toml");
+    std::fs::write(&cases, "[[case]]\nservice = \"wiki\"\nuser = {}\ntoken = true\n").unwrap();
+    let all = stage.run(&format!("permission test --all --tests {}", cases.display())).await;
+    assert!(all.code == 0 && all.aside.contains(sentence), "{all:?}");
+
+    let stage = Stage::new(WIKI);
+    assert_eq!(stage.run("user add --email ada@example.com --role editor").await.code, 0);
+    says(&stage, json!({ "permissions": {} }));
+    let left = stage.run("permission test wiki --user ada@example.com --json").await;
+    assert!(left.json().get("hooks_not_asked").is_none(), "{}", left.out);
+    assert!(!stage.run("permission test wiki --user ada@example.com").await.out.contains("Extensions"));
 }
 
 #[tokio::test]

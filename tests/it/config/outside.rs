@@ -137,3 +137,20 @@ fn a_limit_is_kept_by_what_the_environment_says_too() {
     assert_eq!(places, ["environment:1:1", "environment:2:1"]);
     assert!(mistakes(&parsed).iter().all(|text| text.starts_with("CS-C006")));
 }
+
+#[test]
+fn where_something_is_written_is_said_from_the_folder_of_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let elsewhere = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("more")).unwrap();
+    let section = |id: &str| format!("[permissions.{id}]\nkind = \"static\"\n");
+    let (file, other) = (folder.path().join("providers.toml"), elsewhere.path().join("other.toml"));
+    fs::write(&file, format!("include = [\"more/*.toml\"]\n{}", section("main"))).unwrap();
+    fs::write(folder.path().join("more/wiki.toml"), section("wiki")).unwrap();
+    fs::write(&other, section("other")).unwrap();
+
+    let parsed = parse(vec![Input::file(&file), Input::file(&other)], &World::none());
+
+    let at: Vec<_> = parsed.settings.permissions.iter().map(|section| section.written_at(&[], None)).collect();
+    assert_eq!(at, ["providers.toml:2", "more/wiki.toml:1", &format!("{}:1", other.display())]);
+}

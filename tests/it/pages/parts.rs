@@ -3,7 +3,7 @@
 use axum::http::{StatusCode, header};
 
 use super::samples;
-use crate::http::page::{Href, Moment, OpenMail, Page};
+use crate::http::page::{Href, Moment, OpenMail, Page, prose};
 
 #[test]
 fn every_page_carries_the_headers_that_keep_it_to_itself() {
@@ -65,6 +65,22 @@ fn links_lead_to_paths_of_ours_or_to_the_web() {
         "é",
     ] {
         assert_eq!(Href::from(refused).to_string(), "/", "{refused}");
+    }
+}
+
+#[test]
+fn what_stands_between_backticks_is_code_and_nothing_is_markup() {
+    for (text, html) in [
+        ("", ""),
+        ("plain", "plain"),
+        ("`a:b` is denied", "<code>a:b</code> is denied"),
+        ("`a` and `b`", "<code>a</code> and <code>b</code>"),
+        ("one ` alone", "one ` alone"),
+        ("`a` and ` alone", "<code>a</code> and ` alone"),
+        ("<i>`<script>`</i> & \"'", "&#60;i&#62;<code>&#60;script&#62;</code>&#60;/i&#62; &#38; &#34;&#39;"),
+        ("`</code><b>`", "<code>&#60;/code&#62;&#60;b&#62;</code>"),
+    ] {
+        assert_eq!(prose(text), html);
     }
 }
 

@@ -429,7 +429,7 @@ pub fn plain() -> Vec<Sample> {
             "error-no-access",
             &ErrorPage {
                 title: "You cannot use Team wiki yet".into(),
-                what: "You are signed in. It is for certain people, and your account is not among them. Whoever looks after it \
+                what: "You are signed in. Your account does not fulfil what this service asks of its people. Whoever looks after it \
                        can let you in: tell them the reference below, then try again."
                     .into(),
                 actions: vec![

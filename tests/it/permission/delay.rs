@@ -53,7 +53,29 @@ fn only_providers_that_count_delay_anything() {
     let chain = chain(&clock, &state, &[counts, observes]);
     let wiki = service("wiki", &["a", "b"]);
 
-    let delay = worst_case(&wiki, chain.remembering(&wiki));
+    let delay = chain.revocation_delay(&wiki);
 
     assert_eq!(delay.cache, Duration::seconds(60));
+}
+
+#[test]
+fn one_sentence_says_what_it_is_made_of() {
+    let wiki = service("wiki", &[]);
+    for (policies, sentence) in [
+        (vec![], "Works after 15 min at worst: a token lives 15 min."),
+        (
+            vec![lasting(90, None)],
+            "Works after 16 min 30 s at worst: a token lives 15 min, an answer is remembered for 1 min 30 s.",
+        ),
+        (
+            vec![lasting(60, Some(3600))],
+            "Works after 1 h 15 min at worst: a token lives 15 min, an answer is remembered for 1 min, and for 59 min more while a provider fails.",
+        ),
+        (
+            vec![lasting(0, Some(900))],
+            "Works after 30 min at worst: a token lives 15 min, and an answer is remembered for 15 min while a provider fails.",
+        ),
+    ] {
+        assert_eq!(worst_case(&wiki, policies.iter()).sentence(), sentence);
+    }
 }

@@ -8,11 +8,12 @@ use time::Duration;
 use tokio::sync::Semaphore;
 
 use super::{Act, Scripted, ada, allow, chain, deny, names, policy, question, service, stage};
+use crate::clock::Clock as _;
 use crate::domain::permission::Decision;
 use crate::domain::user::User;
 use crate::it::stage::Stage;
 use crate::permission::chain::{ChainError, Granted, Question};
-use crate::permission::{ProviderPolicy, Vary};
+use crate::permission::{OnError, ProviderPolicy, Vary};
 
 #[tokio::test]
 async fn an_answer_is_remembered_until_its_time_is_over() {
@@ -221,4 +222,37 @@ async fn what_a_provider_granted_that_is_taken_out_is_gone_at_once() {
     stage.reload("[permissions]\nfar = \"gone\"\n[services.wiki]\npermissions = [\"house\"]").unwrap();
 
     assert_eq!(granted().await, serde_json::json!({ "wiki:read": true }));
+}
+
+#[tokio::test]
+async fn what_is_kept_of_somebody_can_be_looked_at_and_that_changes_nothing() {
+    let (clock, state) = stage();
+    let fails = Scripted::new(ProviderPolicy { on_error: OnError::Skip, ..policy() }, Act::Fail);
+    let varies = ProviderPolicy { vary: vec![Vary::Mfa], ..policy() };
+    let provider = Scripted::new(varies, Act::Say(allow(&["wiki:read"])));
+    let chain = chain(&clock, &state, &[provider.clone(), fails]);
+    let (user, wiki, shop) = (ada(), service("wiki", &["a", "b"]), service("shop", &["a"]));
+    assert!(chain.kept(&wiki, &user).await.is_empty());
+    chain.decide(&question(&wiki, &user)).await.unwrap();
+    let first = [("a".to_owned(), clock.now() + Duration::seconds(60))].into();
+
+    assert_eq!(chain.kept(&wiki, &user).await, first, "a failure is not remembered");
+    assert!(chain.kept(&shop, &user).await.is_empty(), "another service");
+    assert!(chain.kept(&wiki, &User { version: user.version + 1, ..user.clone() }).await.is_empty(), "since changed");
+    assert!(chain.kept(&wiki, &ada()).await.is_empty(), "another person");
+
+    clock.advance(Duration::seconds(30));
+    let with_mfa = Question { is_multi_factor: true, ..question(&wiki, &user) };
+    chain.decide(&with_mfa).await.unwrap();
+    let last = clock.now() + Duration::seconds(60);
+    assert_eq!(chain.kept(&wiki, &user).await["a"], last, "of several it is the one that lasts longest");
+    clock.advance(Duration::seconds(59));
+    assert_eq!(chain.kept(&wiki, &user).await["a"], last);
+    clock.advance(Duration::SECOND);
+    assert!(chain.kept(&wiki, &user).await.is_empty());
+    assert_eq!(provider.calls(), 2, "nobody was asked");
+
+    chain.decide(&question(&wiki, &user)).await.unwrap();
+    state.forget(Some("wiki"), Some(user.id));
+    assert!(chain.kept(&wiki, &user).await.is_empty(), "what is to be forgotten is not shown");
 }

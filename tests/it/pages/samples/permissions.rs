@@ -1,8 +1,12 @@
 //! The page that says who may do what, and why.
 
-use super::{Sample, sample, shell};
+use time::Duration;
+
+use super::{Sample, at, sample, shell};
+use crate::app::observed::ListedService;
 use crate::http::page::{ExplainedView, Hidden, PermissionsPage, RequestRow, ShadowRow, StepRow, TypedQuestion};
 use crate::permission::Rule;
+use crate::permission::delay::Delay;
 
 fn rule(permission: &str, granted: bool, role: &str, line: u32) -> Rule {
     Rule {
@@ -10,7 +14,7 @@ fn rule(permission: &str, granted: bool, role: &str, line: u32) -> Rule {
         granted,
         name: format!("role {role}"),
         role: Some(role.into()),
-        at: Some(format!("/etc/countersign/providers.toml:{line}")),
+        at: Some(format!("providers.toml:{line}")),
     }
 }
 
@@ -20,7 +24,7 @@ fn step(provider: &str, kind: &str, decision: &'static str) -> StepRow {
         kind: kind.into(),
         decision,
         took: "12.4 ms".into(),
-        is_remembered: kind == "http",
+        remembered_until: (kind == "http").then(|| at(1)),
         observe: false,
         said: vec![],
         words: vec![],
@@ -32,13 +36,27 @@ fn step(provider: &str, kind: &str, decision: &'static str) -> StepRow {
     }
 }
 
+fn service(id: &str, name: &str, seconds: i64) -> ListedService {
+    let total = Duration::seconds(seconds);
+    let (token, stale) = (Duration::minutes(15), Duration::ZERO);
+    let delay = Delay { token, cache: total - token, stale, total };
+    ListedService {
+        service: id.into(),
+        name: name.into(),
+        enabled: true,
+        permissions: vec!["directory".into()],
+        revocation_delay: seconds,
+        revocation: delay.sentence(),
+    }
+}
+
 fn page(found: Option<ExplainedView>, error: Option<&str>) -> PermissionsPage {
     PermissionsPage {
         shell: shell(),
         action: "/admin/permissions".into(),
         hidden: vec![Hidden::new("csrf", "c5rf")],
         back: "/account".into(),
-        services: vec![("wiki".into(), "Team wiki".into()), ("shop".into(), "Shop".into())],
+        services: vec![service("wiki", "Team wiki", 960), service("shop", "Shop", 900)],
         forget: "/admin/permissions/forget".into(),
         notice: None,
         typed: TypedQuestion {
@@ -57,7 +75,7 @@ fn found() -> ExplainedView {
     let directory = StepRow {
         said: vec![("page:read".into(), true), ("page:edit".into(), true), ("page:delete".into(), false)],
         why: Some(
-            "`directory` denies `page:delete` because of the role `intern` (/etc/countersign/providers.toml:43), and a denial wins."
+            "`directory` denies `page:delete` because of the role `intern` (providers.toml:43), and a denial wins."
                 .into(),
         ),
         rules: vec![rule("page:*", true, "staff", 41), rule("page:delete", false, "intern", 43)],
@@ -99,6 +117,7 @@ fn found() -> ExplainedView {
         title: "Ada in wiki".into(),
         verdict: Some((false, "Ada does not have `page:delete`: it is denied, and a denial wins.".into())),
         refusal: None,
+        unasked: Some("Not asked here: `hr`, which may still deny the token or add claims to it.".into()),
         roles: vec![("staff".into(), false), ("intern".into(), true)],
         steps: vec![directory, billing, trial],
         permissions: vec![("page:read".into(), true), ("page:edit".into(), true), ("page:delete".into(), false)],
@@ -106,7 +125,7 @@ fn found() -> ExplainedView {
         payload: Some("{\n  \"iss\": \"https://auth.example.org\",\n  \"sub\": \"usr_1\"\n}".into()),
         size: Some(612),
         max_size: 4096,
-        revocation_delay: "16 min".into(),
+        revocation: service("wiki", "", 960).revocation,
         forget: vec![Hidden::new("csrf", "c5rf"), Hidden::new("service", "wiki"), Hidden::new("user", "usr_1")],
     }
 }

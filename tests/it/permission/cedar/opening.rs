@@ -60,7 +60,7 @@ fn files_that_cannot_be_read_are_named() {
     assert_eq!(of("reports.cedarschema", "*/reports.cedar").len(), 1);
     assert_eq!(of("no.cedarschema", "no.cedar").len(), 2, "all is found at once");
     std::fs::write(shelf.path().join("all/latin.cedar"), b"// caf\xe9").unwrap();
-    assert_eq!(of("reports.cedarschema", "all/*.cedar"), ["CS-C141 `all/latin.cedar` is not UTF-8 text"]);
+    assert_eq!(of("reports.cedarschema", "all/*.cedar"), ["CS-C141 `all/latin.cedar` is not UTF-8 in line 1"]);
     shelf.put("all/latin.cedar", &" ".repeat(1024 * 1024));
     assert_eq!(of("reports.cedarschema", "all/*.cedar"), [""; 0]);
     shelf.put("all/latin.cedar", &" ".repeat(1024 * 1024 + 1));
