@@ -26,6 +26,7 @@ impl MigrationTrait for Migration {
             .col(text("subject"))
             .col(text("sealed"))
             .col(number("ask_at"))
+            .col(number("busy_until"))
             .primary_key(&mut key)
             .foreign_key(whose.on_delete(ForeignKeyAction::Cascade))
             .to_owned();

@@ -1,7 +1,6 @@
 //! Carries out what the linking rule decided, in one transaction.
 
 use super::asking::Tries;
-use super::vouching::groups_of_others;
 use super::{AccountError, Accounts, Way};
 use crate::account::password::Checked;
 use crate::config::Refresh;
@@ -15,7 +14,7 @@ use crate::domain::role::Origin;
 use crate::domain::user::{User, Username};
 use crate::store::invitations::{self, Invitation};
 use crate::store::users::{self, NewUser, Profile};
-use crate::store::{StoreError, Tx, addresses, factors};
+use crate::store::{StoreError, Tx, addresses, changes, factors};
 
 /// Somebody with a proven identity, and what the provider's own section says about newcomers.
 #[derive(Debug, Clone, Copy)]
@@ -38,6 +37,16 @@ pub enum Outcome {
     In(User),
     /// The address belongs to this user, who has to sign in first; then the identity is linked.
     Ask(UserId),
+}
+
+/// The user's groups, those of the provider being these.
+fn groups_with(user: &User, provider: &str, groups: &[String]) -> Vec<String> {
+    let of_this_provider = format!("{provider}:");
+    let others = user.groups.iter().filter(|group| !group.starts_with(&of_this_provider));
+    let mut all: Vec<String> = others.chain(groups).cloned().collect();
+    all.sort();
+    all.dedup();
+    all
 }
 
 /// Who has the address. One that somebody only noted beside their main one, and never proved, is nobody's: it goes.
@@ -322,18 +331,15 @@ impl Accounts {
     }
 
     /// Name, picture, groups, and a first address, as the upstream has them now.
-    pub(super) async fn bring_up_to_date(&self, db: &Tx, user: &User, identity: &Identity) -> Result<(), AccountError> {
+    pub(super) async fn bring_up_to_date(&self, db: &Tx, user: &User, identity: &Identity) -> Result<(), StoreError> {
         let now = self.store.now();
-        let others = groups_of_others(user, &identity.subject.provider);
-        let mut groups: Vec<String> = others.chain(&identity.groups).cloned().collect();
-        groups.sort();
-        groups.dedup();
+        let Some(user) = changes::hold(db, user.id).await? else { return Ok(()) };
         let profile = Profile {
             name: identity.name.clone(),
             avatar_url: identity.avatar_url.as_ref().map(ToString::to_string),
-            groups,
+            groups: groups_with(&user, &identity.subject.provider, &identity.groups),
         };
-        users::refresh(db, user, &profile, now).await?;
+        users::refresh(db, &user, &profile, now).await?;
         let first = user.email.is_none().then_some(identity.email.as_ref()).flatten();
         if let Some(email) = first
             && users::by_email(db, email.address()).await?.is_none()
@@ -342,6 +348,19 @@ impl Accounts {
             users::changed(db, user.id, now).await?;
         }
         Ok(())
+    }
+
+    /// Only the groups.
+    pub(super) async fn take_over_groups(
+        &self,
+        db: &Tx,
+        id: UserId,
+        provider: &str,
+        groups: &[String],
+    ) -> Result<(), StoreError> {
+        let Some(user) = changes::hold(db, id).await? else { return Ok(()) };
+        let profile = Profile { name: None, avatar_url: None, groups: groups_with(&user, provider, groups) };
+        users::refresh(db, &user, &profile, self.store.now()).await
     }
 
     /// The default roles and those of the invitation, which is accepted with this.

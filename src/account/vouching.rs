@@ -5,9 +5,8 @@ use super::{AccountError, Accounts};
 use crate::domain::audit::{By, Event, What};
 use crate::domain::id::UserId;
 use crate::domain::identity::{Grant, Identity, Subject};
-use crate::domain::user::User;
 use crate::store::grants::{self, Kept};
-use crate::store::users::{self, Profile};
+use crate::store::users;
 use crate::store::{StoreError, Tx, roles};
 
 /// What grants are sealed for.
@@ -19,12 +18,16 @@ const HOUR: i64 = 3600;
 /// How many are looked at together.
 const PAGE: u64 = 100;
 
+/// How long a turn lasts that nobody ends, in seconds: longer than any provider may take.
+const LONGEST_TURN: i64 = 600;
+
 /// Somebody to be asked about, by whoever took the turn.
 #[derive(Debug, Clone)]
 pub struct Turn {
     pub subject: Subject,
     pub grant: Grant,
-    until: i64,
+    /// Names the turn: what is due in an hour if nothing comes of it.
+    ask_at: i64,
 }
 
 impl Accounts {
@@ -40,36 +43,58 @@ impl Accounts {
         Ok(self.store.due_grants(providers, PAGE).await?)
     }
 
+    /// The grants of one user, due or not.
+    pub async fn grants_of(&self, user: UserId) -> Result<Vec<Kept>, AccountError> {
+        Ok(self.store.grants_of(user).await?)
+    }
+
+    /// Forgets what was granted by providers other than these, a day after it was due: a file that is only half written, or half rolled
+    /// out, loses nothing. Returns how many.
+    pub async fn drop_other_grants(&self, providers: &[String]) -> Result<u64, AccountError> {
+        Ok(self.store.drop_other_grants(providers, self.store.now() - DAY).await?)
+    }
+
     /// Takes the turn to ask; `None` if somebody else has it, or what was kept cannot be read.
     pub async fn take_turn(&self, kept: &Kept) -> Result<Option<Turn>, AccountError> {
-        // Never the same twice: whoever had it before would take this turn for theirs.
-        let until = (self.store.now() + HOUR).max(kept.ask_at + 1);
-        let Kept { subject, sealed, .. } = kept;
-        let plain = self.sealer.open(SEALED_FOR, &row_of(subject), sealed);
-        let grant = plain.and_then(|plain| serde_json::from_slice(&plain).ok());
-        if !self.store.take_turn(kept, until).await? {
+        let now = self.store.now();
+        // Never the same as before: whoever had the turn then would take this one for theirs.
+        let ask_at = (now + HOUR).max(kept.ask_at + 1);
+        let subject = kept.subject.clone();
+        if !self.store.take_turn(kept, ask_at, now + LONGEST_TURN).await? {
             return Ok(None);
         }
-        let Some(grant) = grant else {
-            tracing::error!(
-                provider.name = subject.provider,
-                "what a provider granted cannot be opened: it is forgotten"
-            );
-            let db = self.store.begin().await?;
-            grants::withdraw(&db, subject, until).await?;
-            self.commit(db).await?;
-            return Ok(None);
-        };
-        Ok(Some(Turn { subject: subject.clone(), grant, until }))
+        let plain = self.sealer.open(SEALED_FOR, &row_of(&subject), &kept.sealed);
+        if let Some(grant) = plain.and_then(|plain| serde_json::from_slice(&plain).ok()) {
+            return Ok(Some(Turn { subject, grant, ask_at }));
+        }
+        tracing::error!(provider.name = subject.provider, "what a provider granted cannot be opened: it is forgotten");
+        grants::withdraw(self.store.write(), &subject, ask_at).await?;
+        Ok(None)
+    }
+
+    /// Gives a turn back that came to nothing: the next is in an hour.
+    pub async fn give_back(&self, turn: &Turn) -> Result<(), AccountError> {
+        Ok(self.store.give_back(&turn.subject, turn.ask_at).await?)
+    }
+
+    /// Forgets a grant that the provider of now did not give. What was said stays.
+    pub async fn forget_grant(&self, turn: &Turn) -> Result<(), AccountError> {
+        grants::withdraw(self.store.write(), &turn.subject, turn.ask_at).await?;
+        Ok(())
+    }
+
+    /// Keeps what stands in the grant's place since it was used: the one before may be spent, whatever comes next. `false` if somebody
+    /// signed in meanwhile.
+    pub async fn renewed(&self, turn: &Turn, grant: &Grant) -> Result<bool, AccountError> {
+        let sealed = self.sealed_grant(&turn.subject, grant);
+        Ok(self.store.renewed(&turn.subject, turn.ask_at, sealed).await?)
     }
 
     /// The provider vouches as before: what it says now counts. `false` if somebody signed in meanwhile, or the identity is gone.
     pub async fn vouched_again(&self, turn: &Turn, identity: &Identity) -> Result<bool, AccountError> {
         let db = self.store.begin().await?;
-        let Some(user) = self.of_turn(&db, turn).await? else { return Ok(false) };
-        let grant = identity.grant.as_ref().unwrap_or(&turn.grant);
-        let next = (self.sealed_grant(&turn.subject, grant), self.store.now() + DAY);
-        if !grants::turned(&db, &turn.subject, turn.until, next).await? {
+        let Some(user) = users::by_identity(&db, &turn.subject).await? else { return Ok(false) };
+        if !grants::turned(&db, &turn.subject, turn.ask_at, self.store.now() + DAY).await? {
             return Ok(false);
         }
         self.bring_up_to_date(&db, &user, identity).await?;
@@ -82,16 +107,12 @@ impl Accounts {
     /// above.
     pub async fn withdrawn(&self, turn: &Turn, reason: &str) -> Result<bool, AccountError> {
         let db = self.store.begin().await?;
-        let Some(user) = self.of_turn(&db, turn).await? else { return Ok(false) };
-        if !grants::withdraw(&db, &turn.subject, turn.until).await? {
+        let Some(user) = users::by_identity(&db, &turn.subject).await? else { return Ok(false) };
+        if !grants::withdraw(&db, &turn.subject, turn.ask_at).await? {
             return Ok(false);
         }
-        let by = By::system();
-        let provider = turn.subject.provider.as_str();
-        let groups = groups_of_others(&user, provider).cloned().collect();
-        let User { name, avatar_url, .. } = &user;
-        let profile = Profile { name: name.clone(), avatar_url: avatar_url.clone(), groups };
-        users::refresh(&db, &user, &profile, self.store.now()).await?;
+        let (by, provider) = (By::system(), turn.subject.provider.as_str());
+        self.take_over_groups(&db, user.id, provider, &[]).await?;
         roles::unsay(&db, &turn.subject).await?;
         self.settle_roles(&db, user.id, &by).await?;
         let what = What::new(Event::IdentityWithdrawn).target(user.id).provider(provider);
@@ -100,28 +121,8 @@ impl Accounts {
         Ok(true)
     }
 
-    /// The grants of one user, due or not.
-    pub async fn grants_of(&self, user: UserId) -> Result<Vec<Kept>, AccountError> {
-        Ok(self.store.grants_of(user).await?)
-    }
-
-    /// Forgets what was granted by providers other than these; returns how many.
-    pub async fn drop_other_grants(&self, providers: &[String]) -> Result<u64, AccountError> {
-        Ok(self.store.drop_other_grants(providers).await?)
-    }
-
-    async fn of_turn(&self, db: &Tx, turn: &Turn) -> Result<Option<User>, StoreError> {
-        users::by_identity(db, &turn.subject).await
-    }
-
     fn sealed_grant(&self, subject: &Subject, grant: &Grant) -> String {
         let plain = serde_json::to_vec(grant).expect("plain JSON");
         self.sealer.seal(SEALED_FOR, &row_of(subject), &plain)
     }
-}
-
-/// The user's groups that do not come from the provider.
-pub(super) fn groups_of_others<'a>(user: &'a User, provider: &str) -> impl Iterator<Item = &'a String> {
-    let of_this_provider = format!("{provider}:");
-    user.groups.iter().filter(move |group| !group.starts_with(&of_this_provider))
 }

@@ -23,6 +23,8 @@ pub enum Vouched {
     Withdrawn(String),
     /// It could not be asked, or is not to be believed, for this reason: it is tried again in an hour.
     Unsaid(String),
+    /// It did not give what was kept: its section names another issuer or client since. That is forgotten, what was said stays.
+    Foreign,
     /// Somebody else is asking, or they signed in meanwhile.
     Overtaken,
 }
@@ -35,55 +37,71 @@ impl App {
         daily.map(|(id, _)| id.clone()).collect()
     }
 
-    /// Asks about everybody who is due, a few at a time; returns how many. What was granted by providers that are not to be asked any
-    /// more goes.
+    /// Asks about everybody who is due, a few at a time; returns about how many. What was granted by providers that are not asked any
+    /// more goes after a while.
+    ///
+    /// # Errors
+    /// The first one, after everybody was tried who could be.
     pub async fn ask_again_due(&self) -> Result<usize, AccountError> {
         let providers = self.asked_again();
         let gone = self.accounts.drop_other_grants(&providers).await?;
         if gone > 0 {
             tracing::info!(
                 rows = gone,
-                "what providers granted was forgotten: their sections do not say `store_tokens` any more"
+                "what providers granted was forgotten: no section with `store_tokens` is theirs"
             );
         }
         let mut asked = 0;
         while !providers.is_empty() {
             let page = self.accounts.due_grants(&providers).await?;
-            if page.is_empty() {
+            let mut each = stream::iter(page).map(|kept| self.ask_about(kept)).buffer_unordered(AT_ONCE);
+            let (mut turns, mut failed) = (0, None);
+            while let Some(vouched) = each.next().await {
+                match vouched {
+                    Ok(Vouched::Overtaken) => {}
+                    Ok(_) => turns += 1,
+                    Err(error) => failed = failed.or(Some(error)),
+                }
+            }
+            if let Some(error) = failed {
+                return Err(error);
+            }
+            // Others who ask have the rest.
+            if turns == 0 {
                 break;
             }
-            asked += page.len();
-            let mut each = stream::iter(page).map(|kept| self.ask_about(kept)).buffer_unordered(AT_ONCE);
-            while let Some(vouched) = each.next().await {
-                vouched?;
-            }
+            asked += turns;
         }
         Ok(asked)
     }
 
-    /// Asks every provider of a user that can be asked again, now.
+    /// Asks every provider of a user that is asked again each day, now.
     pub async fn ask_again_about(&self, user: &User) -> Result<Vec<(Subject, Vouched)>, AccountError> {
-        let mut all = Vec::new();
+        let (providers, mut all) = (self.asked_again(), Vec::new());
         for kept in self.accounts.grants_of(user.id).await? {
             let subject = kept.subject.clone();
-            let vouched = self.ask_about(kept).await?;
-            all.push((subject, vouched));
+            if providers.contains(&subject.provider) {
+                all.push((subject, self.ask_about(kept).await?));
+            }
         }
         Ok(all)
     }
 
     async fn ask_about(&self, kept: Kept) -> Result<Vouched, AccountError> {
-        let provider = self.providers.get(&kept.subject.provider);
-        let (Some(provider), Some(turn)) = (provider, self.accounts.take_turn(&kept).await?) else {
-            return Ok(Vouched::Overtaken);
-        };
-        let counted = match self.asked(provider.as_ref(), &turn).await {
+        let Some(provider) = self.providers.get(&kept.subject.provider) else { return Ok(Vouched::Overtaken) };
+        let Some(turn) = self.accounts.take_turn(&kept).await? else { return Ok(Vouched::Overtaken) };
+        if turn.grant.from != provider.grants_as() {
+            self.accounts.forget_grant(&turn).await?;
+            return Ok(Vouched::Foreign);
+        }
+        let counted = match self.asked(provider.as_ref(), &turn).await? {
             Ok(identity) => self.accounts.vouched_again(&turn, &identity).await?.then_some(Vouched::Again),
             Err(ProviderError::Refused(why)) => {
                 let counted = self.accounts.withdrawn(&turn, &why).await?;
                 counted.then_some(Vouched::Withdrawn(why))
             }
             Err(error) => {
+                self.accounts.give_back(&turn).await?;
                 let provider = &turn.subject.provider;
                 let error: &dyn std::error::Error = &error;
                 tracing::warn!(provider.name = provider, error, "a provider was asked again in vain");
@@ -93,18 +111,29 @@ impl App {
         Ok(counted.unwrap_or(Vouched::Overtaken))
     }
 
-    async fn asked(&self, provider: &dyn Provider, turn: &Turn) -> Result<Identity, ProviderError> {
-        if provider.realm() != turn.subject.realm {
-            // What one issuer granted is no other one's business.
-            return Err(ProviderError::Refused("its section names another one now".into()));
+    /// What the provider says; what it grants in place of what was used is kept before anything else can fail.
+    async fn asked(
+        &self,
+        provider: &dyn Provider,
+        turn: &Turn,
+    ) -> Result<Result<Identity, ProviderError>, AccountError> {
+        let tokens = match provider.renew(&turn.grant).await {
+            Ok(tokens) => tokens,
+            Err(error) => return Ok(Err(error)),
+        };
+        if let Some(grant) = tokens.grant.as_ref().filter(|grant| **grant != turn.grant) {
+            self.accounts.renewed(turn, grant).await?;
         }
-        let identity = provider.ask_again(&turn.grant).await?;
+        let identity = match provider.ask_again(tokens).await {
+            Ok(identity) => identity,
+            Err(error) => return Ok(Err(error)),
+        };
         if identity.subject != turn.subject {
-            return Err(ProviderError::Untrusted("it speaks of somebody else".into()));
+            return Ok(Err(ProviderError::Untrusted("it speaks of somebody else".into())));
         }
-        match self.refused_by_gate(&identity) {
+        Ok(match self.refused_by_gate(&identity) {
             Some(rule) => Err(ProviderError::Refused(format!("its section does not let them in: {rule}"))),
             None => Ok(identity),
-        }
+        })
     }
 }

@@ -48,17 +48,25 @@ pub struct Identity {
     pub grant: Option<Grant>,
 }
 
-/// A token of an upstream by which it says again who somebody is.
+/// What an upstream gave by which it says again who somebody is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Grant {
+    pub token: Token,
+    /// Who gave it, and to which client: it is of no use to anybody else, and shown to nobody else.
+    pub from: String,
+}
+
+/// A token of an upstream.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Grant {
+pub enum Token {
     /// A refresh token (RFC 6749 §6).
     Refresh(String),
     /// An access token that does not end by itself.
     Access(String),
 }
 
-impl fmt::Debug for Grant {
+impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Refresh(_) => "Refresh(..)",

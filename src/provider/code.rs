@@ -13,7 +13,7 @@ use url::Url;
 
 use super::common::Common;
 use super::{Handshake, ProviderError, json, line};
-use crate::domain::identity::Grant;
+use crate::domain::identity::{Grant, Token};
 use crate::net::NetError;
 
 /// How this server proves to the token endpoint who it is (RFC 6749 §2.3.1).
@@ -78,7 +78,6 @@ pub fn authorize_url(
         .set_pkce_challenge(challenge)
         .add_scopes(common.scopes.iter().cloned().map(Scope::new));
     let prompt = match (handshake.again, common.prompt.as_deref()) {
-        // Without asking for consent no refresh token comes (OpenID Connect Core §11).
         (true, Some("consent")) => Some("login consent"),
         (true, _) => Some("login"),
         (false, prompt) => prompt,
@@ -93,11 +92,14 @@ pub fn authorize_url(
 }
 
 /// Where an upstream trades what, and how it learns who we are.
-#[derive(Clone, Copy)]
 pub struct Counter<'a> {
     pub common: &'a Common,
     pub endpoint: &'a Url,
     pub auth: ClientAuth,
+    /// Whether an access token that comes without a refresh token does not end by itself.
+    pub lasts: bool,
+    /// Who grants what is granted here: [`Grant::from`].
+    pub from: String,
 }
 
 impl Counter<'_> {
@@ -106,31 +108,32 @@ impl Counter<'_> {
         let client = self.client().set_redirect_uri(RedirectUrl::from_url(handshake.redirect_uri.clone()));
         let request = client.exchange_code(AuthorizationCode::new(code.to_owned()));
         let request = request.set_pkce_verifier(verifier(handshake)?);
-        self.tokens(request.request_async(&Door { out: &self.common.out }).await, None)
+        let answer = request.request_async(&Door { out: &self.common.out }).await;
+        self.tokens(answer.map_err(|error| refusal(error, said_no))?, None)
     }
 
     /// What a grant of an earlier sign-in is worth now (RFC 6749 §6).
     pub async fn renew(self, grant: &Grant) -> Result<Tokens, ProviderError> {
-        match grant {
-            Grant::Refresh(token) => {
+        match &grant.token {
+            Token::Refresh(token) => {
                 let (client, token) = (self.client(), RefreshToken::new(token.clone()));
-                let request = client.exchange_refresh_token(&token);
-                self.tokens(request.request_async(&Door { out: &self.common.out }).await, Some(grant))
+                let answer = client.exchange_refresh_token(&token).request_async(&Door { out: &self.common.out }).await;
+                self.tokens(answer.map_err(|error| refusal(error, said_no_again))?, Some(&grant.token))
             }
-            Grant::Access(token) => Ok(Tokens { access: token.clone(), id: None, grant: Some(grant.clone()) }),
+            Token::Access(token) => Ok(Tokens { access: token.clone(), id: None, grant: Some(grant.clone()) }),
         }
     }
 
-    fn client(self) -> Client<EndpointNotSet, EndpointSet> {
-        let Self { common, endpoint, auth } = self;
+    fn client(&self) -> Client<EndpointNotSet, EndpointSet> {
+        let Self { common, endpoint, auth, .. } = self;
         let client = Client::new(ClientId::new(common.client_id.clone()))
-            .set_token_uri(TokenUrl::from_url(endpoint.clone()))
+            .set_token_uri(TokenUrl::from_url((*endpoint).clone()))
             .set_auth_type(match auth {
                 ClientAuth::ClientSecretBasic => AuthType::BasicAuth,
                 ClientAuth::ClientSecretPost | ClientAuth::None => AuthType::RequestBody,
             });
         match &common.client_secret {
-            Some(secret) if auth != ClientAuth::None => {
+            Some(secret) if *auth != ClientAuth::None => {
                 client.set_client_secret(ClientSecret::new(secret.reveal().to_owned()))
             }
             _ => client,
@@ -138,18 +141,18 @@ impl Counter<'_> {
     }
 
     /// The tokens of an answer. `before`: what they were traded for, which stays where there is nothing new in its place.
-    fn tokens(self, answer: Result<Answer, Failed>, before: Option<&Grant>) -> Result<Tokens, ProviderError> {
-        let answer = answer.map_err(|error| refusal(error, if before.is_some() { said_no_again } else { said_no }))?;
+    fn tokens(self, answer: Answer, before: Option<&Token>) -> Result<Tokens, ProviderError> {
         let access = answer.access_token().secret().clone();
         if !is_token(&access) {
             return Err(ProviderError::Untrusted("the access token holds characters that no token may hold".into()));
         }
-        let grant = match answer.refresh_token() {
-            Some(token) => Some(Grant::Refresh(token.secret().clone())),
-            None if before.is_some() => before.cloned(),
-            None => answer.expires_in().is_none().then(|| Grant::Access(access.clone())),
+        let token = match (answer.refresh_token(), before) {
+            (Some(token), _) => Some(Token::Refresh(token.secret().clone())),
+            (None, Some(before)) => Some(before.clone()),
+            (None, None) => (self.lasts && answer.expires_in().is_none()).then(|| Token::Access(access.clone())),
         };
-        let grant = grant.filter(|_| self.common.store_tokens);
+        let token = token.filter(|_| self.common.store_tokens);
+        let grant = token.map(|token| Grant { token, from: self.from });
         Ok(Tokens { access, id: answer.extra_fields().id_token.clone(), grant })
     }
 }

@@ -33,6 +33,8 @@ pub struct Usual {
     pub scopes: &'static [&'static str],
     pub email_trust: EmailTrust,
     pub claims: ClaimMap,
+    /// Whether what is granted lasts only where the person is asked for consent.
+    pub asks_for_consent: bool,
 }
 
 /// What every upstream has, checked.
@@ -82,7 +84,8 @@ impl Common {
             client_id: keys.client_id,
             client_secret: keys.client_secret,
             scopes: keys.scopes.unwrap_or_else(|| usual.scopes.iter().map(|&scope| scope.to_owned()).collect()),
-            prompt: keys.prompt,
+            // Without it most grant nothing that lasts (OpenID Connect Core §11).
+            prompt: keys.prompt.or_else(|| (keys.store_tokens && usual.asks_for_consent).then(|| "consent".into())),
             store_tokens: keys.store_tokens,
             trust,
             domains,

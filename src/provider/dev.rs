@@ -9,7 +9,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::keys::{LinkKey, SignupKey, Wrong, Wrongs, mistakes, rules};
-use super::{Button, Callback, Handshake, Provider, ProviderError, Rules, Seed};
+use super::{Button, Callback, Handshake, Provider, ProviderError, Rules, Seed, Tokens};
 use crate::config::Section;
 use crate::domain::email::{Email, VerifiedEmail};
 use crate::domain::identity::{Grant, Identity, Subject, display_name};
@@ -144,6 +144,9 @@ fn seed(person: Person, id: &str) -> Result<Seed, String> {
     Ok(Seed { identity, roles, locked })
 }
 
+/// Why nobody asks again.
+const NOTHING: &str = "people who are made up grant nothing";
+
 #[async_trait]
 impl Provider for Dev {
     fn button(&self) -> &Button {
@@ -152,10 +155,6 @@ impl Provider for Dev {
 
     fn rules(&self) -> &Rules {
         &self.rules
-    }
-
-    fn realm(&self) -> &str {
-        REALM
     }
 
     async fn authorize_url(&self, handshake: &Handshake) -> Result<Url, ProviderError> {
@@ -171,8 +170,16 @@ impl Provider for Dev {
         chosen.map(|seed| seed.identity.clone()).ok_or_else(|| ProviderError::Refused("there is no such person".into()))
     }
 
-    async fn ask_again(&self, _: &Grant) -> Result<Identity, ProviderError> {
-        Err(ProviderError::Refused("people who are made up grant nothing".into()))
+    fn grants_as(&self) -> String {
+        String::new()
+    }
+
+    async fn renew(&self, _: &Grant) -> Result<Tokens, ProviderError> {
+        Err(ProviderError::Refused(NOTHING.into()))
+    }
+
+    async fn ask_again(&self, _: Tokens) -> Result<Identity, ProviderError> {
+        Err(ProviderError::Refused(NOTHING.into()))
     }
 
     async fn probe(&self) -> Result<Vec<String>, ProviderError> {

@@ -63,6 +63,13 @@ upstream_config! {
     }
 }
 
+/// When it is asked.
+#[derive(Debug, Clone, Copy)]
+enum When {
+    SignIn,
+    Again,
+}
+
 /// One GitHub.
 pub struct GitHub {
     common: Common,
@@ -87,6 +94,7 @@ fn usual(asks_for_orgs: bool) -> Usual {
         name: Some("GitHub"),
         icon: "github",
         scopes: if asks_for_orgs { &["read:user", "user:email", "read:org"] } else { &["read:user", "user:email"] },
+        asks_for_consent: false,
         email_trust: EmailTrust::Verified,
         claims: ClaimMap {
             subject: path("id"),
@@ -145,10 +153,13 @@ impl GitHub {
     }
 
     /// The address that is primary and verified; no other one means anything (an unverified one may be anybody's).
-    async fn email(&self, token: &str) -> Result<Option<Value>, ProviderError> {
+    async fn email(&self, token: &str, when: When) -> Result<Option<Value>, ProviderError> {
         let answer = self.ask(&format!("/user/emails?per_page={PAGE}"), token).await?;
-        if matches!(answer.status(), StatusCode::FORBIDDEN | StatusCode::NOT_FOUND) {
-            return Ok(None);
+        match (answer.status(), when) {
+            (StatusCode::NOT_FOUND, _) | (StatusCode::FORBIDDEN, When::SignIn) => return Ok(None),
+            // Somebody's address does not go because an API has enough of us.
+            (StatusCode::FORBIDDEN, When::Again) => return Err(hidden(when)),
+            _ => {}
         }
         let listed = line::document(&answer, "/user/emails")?;
         let is_proof = |row: &&Value| row["primary"] == Value::Bool(true) && row["verified"] == Value::Bool(true);
@@ -156,12 +167,12 @@ impl GitHub {
     }
 
     /// All entries of a list, page by page.
-    async fn list(&self, path: &str, token: &str) -> Result<Vec<Value>, ProviderError> {
+    async fn list(&self, path: &str, token: &str, when: When) -> Result<Vec<Value>, ProviderError> {
         let mut all = Vec::new();
         for page in 1..=MOST_PAGES {
             let answer = self.ask(&format!("{path}?per_page={PAGE}&page={page}"), token).await?;
             if matches!(answer.status(), StatusCode::FORBIDDEN | StatusCode::NOT_FOUND) {
-                return Err(ProviderError::Refused("it does not let us see your organisations and teams".into()));
+                return Err(hidden(when));
             }
             let Value::Array(rows) = line::document(&answer, path)? else {
                 return Err(ProviderError::Untrusted(format!("{path} is not a list")));
@@ -175,29 +186,29 @@ impl GitHub {
         Ok(all)
     }
 
-    async fn orgs(&self, token: &str) -> Result<Vec<String>, ProviderError> {
-        let rows = self.list("/user/orgs", token).await?;
+    async fn orgs(&self, token: &str, when: When) -> Result<Vec<String>, ProviderError> {
+        let rows = self.list("/user/orgs", token, when).await?;
         Ok(rows.iter().filter_map(|row| row["login"].as_str()).map(str::to_owned).collect())
     }
 
-    async fn teams(&self, token: &str) -> Result<Vec<String>, ProviderError> {
-        let rows = self.list("/user/teams", token).await?;
+    async fn teams(&self, token: &str, when: When) -> Result<Vec<String>, ProviderError> {
+        let rows = self.list("/user/teams", token, when).await?;
         let name = |row: &Value| Some(format!("{}/{}", row["organization"]["login"].as_str()?, row["slug"].as_str()?));
         Ok(rows.iter().filter_map(name).collect())
     }
 
     /// The groups, if the person is in what the section allows.
-    async fn memberships(&self, token: &str) -> Result<Vec<String>, ProviderError> {
+    async fn memberships(&self, token: &str, when: When) -> Result<Vec<String>, ProviderError> {
         let mut groups = Vec::new();
         if !self.orgs.is_empty() || self.groups_from == GroupsFrom::Orgs {
-            let orgs = self.orgs(token).await?;
+            let orgs = self.orgs(token, when).await?;
             is_in(&orgs, &self.orgs)?;
             if self.groups_from == GroupsFrom::Orgs {
                 groups = orgs;
             }
         }
         if !self.teams.is_empty() || self.groups_from == GroupsFrom::Teams {
-            let teams = self.teams(token).await?;
+            let teams = self.teams(token, when).await?;
             is_in(&teams, &self.teams)?;
             if self.groups_from == GroupsFrom::Teams {
                 groups = teams;
@@ -209,19 +220,25 @@ impl GitHub {
 
 impl GitHub {
     fn counter(&self) -> Counter<'_> {
-        Counter { common: &self.common, endpoint: &self.token, auth: ClientAuth::ClientSecretPost }
+        Counter {
+            common: &self.common,
+            endpoint: &self.token,
+            auth: ClientAuth::ClientSecretPost,
+            lasts: true,
+            from: self.grants_as(),
+        }
     }
 
     /// Whom `/user` names, with all that has to be asked for apart from it.
-    async fn identity(&self, answer: &HttpAnswer, tokens: Tokens) -> Result<Identity, ProviderError> {
+    async fn identity(&self, answer: &HttpAnswer, tokens: Tokens, when: When) -> Result<Identity, ProviderError> {
         let mut person = line::document(answer, "/user")?;
         if !person["id"].is_u64() {
             return Err(ProviderError::Untrusted("/user has no id".into()));
         }
-        let groups = self.memberships(&tokens.access).await?;
+        let groups = self.memberships(&tokens.access, when).await?;
         let email = match self.common.trust {
             EmailTrust::Never => None,
-            EmailTrust::Always | EmailTrust::Verified => self.email(&tokens.access).await?,
+            EmailTrust::Always | EmailTrust::Verified => self.email(&tokens.access, when).await?,
         };
         // The profile's own address is whatever the person wrote there.
         person["email_verified"] = email.is_some().into();
@@ -234,6 +251,14 @@ impl GitHub {
 
 fn below(base: &Url, path: &str) -> String {
     format!("{}{path}", base.as_str().trim_end_matches('/'))
+}
+
+/// What it does not show: at a sign-in somebody can do something about it.
+fn hidden(when: When) -> ProviderError {
+    match when {
+        When::SignIn => ProviderError::Refused("it does not let us see your organisations and teams".into()),
+        When::Again => ProviderError::Untrusted("it does not show now what it showed at the sign-in".into()),
+    }
 }
 
 /// An organisation that has not approved this application looks like one the person is not in.
@@ -257,10 +282,6 @@ impl Provider for GitHub {
         &self.common.rules
     }
 
-    fn realm(&self) -> &str {
-        &self.base
-    }
-
     async fn authorize_url(&self, handshake: &Handshake) -> Result<Url, ProviderError> {
         code::authorize_url(&self.common, &self.authorization, handshake, &[])
     }
@@ -272,14 +293,23 @@ impl Provider for GitHub {
         }
         let tokens = self.counter().exchange(handshake, &callback.code).await?;
         let answer = self.ask("/user", &tokens.access).await?;
-        self.identity(&answer, tokens).await
+        self.identity(&answer, tokens, When::SignIn).await
     }
 
-    async fn ask_again(&self, grant: &Grant) -> Result<Identity, ProviderError> {
-        let tokens = self.counter().renew(grant).await?;
+    fn grants_as(&self) -> String {
+        [&self.base, &self.api, &self.common.client_id].map(String::as_str).join("\n")
+    }
+
+    async fn renew(&self, grant: &Grant) -> Result<Tokens, ProviderError> {
+        self.counter().renew(grant).await
+    }
+
+    async fn ask_again(&self, tokens: Tokens) -> Result<Identity, ProviderError> {
         let answer = self.ask("/user", &tokens.access).await?;
-        line::is_granted(&answer)?;
-        self.identity(&answer, tokens).await
+        if answer.status() == StatusCode::UNAUTHORIZED {
+            return Err(ProviderError::Refused("what it granted is not valid any more".into()));
+        }
+        self.identity(&answer, tokens, When::Again).await
     }
 
     async fn probe(&self) -> Result<Vec<String>, ProviderError> {

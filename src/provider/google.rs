@@ -12,7 +12,7 @@ use super::code::ClientAuth;
 use super::common::{Common, Usual};
 use super::keys::{self, EmailTrust, Wrong, Wrongs, mistakes, upstream_config};
 use super::openid::{Alg, Party, UserInfo, Ways};
-use super::{Button, Callback, Handshake, Provider, ProviderError, Rules};
+use super::{Button, Callback, Handshake, Provider, ProviderError, Rules, Tokens};
 use crate::config::Section;
 use crate::domain::identity::{Grant, Identity};
 use crate::plugin::{Kind, Tools};
@@ -61,6 +61,7 @@ impl Google {
             name: Some("Google"),
             icon: "google",
             scopes: &["openid", "email", "profile"],
+            asks_for_consent: true,
             email_trust: EmailTrust::Verified,
             claims: ClaimMap::openid(),
         };
@@ -102,10 +103,6 @@ impl Provider for Google {
         &self.party.common.rules
     }
 
-    fn realm(&self) -> &str {
-        self.party.issuer()
-    }
-
     async fn authorize_url(&self, handshake: &Handshake) -> Result<Url, ProviderError> {
         // Only to choose the right account sooner; `belongs` decides.
         let hint = match &self.hosted_domains[..] {
@@ -113,7 +110,7 @@ impl Provider for Google {
             [only] => Some(("hd", only.as_str())),
             _ => Some(("hd", "*")),
         };
-        // Google's own way to ask for a refresh token; it sends one when the person consents for the first time.
+        // Google's own way to ask for a refresh token; it sends one whenever the person is asked for consent.
         let offline = self.party.common.store_tokens.then_some(("access_type", "offline"));
         let extra: Vec<_> = hint.into_iter().chain(offline).collect();
         self.party.authorize_url(handshake, &extra).await
@@ -125,8 +122,16 @@ impl Provider for Google {
         claims.identity(&self.party)
     }
 
-    async fn ask_again(&self, grant: &Grant) -> Result<Identity, ProviderError> {
-        let claims = self.party.claims_again(grant).await?;
+    fn grants_as(&self) -> String {
+        self.party.grants_as()
+    }
+
+    async fn renew(&self, grant: &Grant) -> Result<Tokens, ProviderError> {
+        self.party.renew(grant).await
+    }
+
+    async fn ask_again(&self, tokens: Tokens) -> Result<Identity, ProviderError> {
+        let claims = self.party.claims_again(tokens).await?;
         self.belongs(claims.documents().iter().find_map(|document| document["hd"].as_str()))?;
         claims.identity(&self.party)
     }

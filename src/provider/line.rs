@@ -28,20 +28,14 @@ pub async fn ask(out: &Outward, method: Method, url: &Url, token: Option<&str>) 
     let answer = out.net.send(request, &out.limits).await?;
     let host = url.host_str().unwrap_or_default();
     is_up(host, answer.status())?;
-    let is_spent = answer.headers().get("x-ratelimit-remaining").is_some_and(|left| left == "0");
-    if answer.status() == StatusCode::FORBIDDEN && is_spent {
-        // GitHub's way of saying 429.
+    let headers = answer.headers();
+    let is_later = headers.contains_key(header::RETRY_AFTER)
+        || headers.get("x-ratelimit-remaining").is_some_and(|left| left == "0");
+    if answer.status() == StatusCode::FORBIDDEN && is_later {
+        // GitHub's ways of saying 429.
         is_up(host, StatusCode::TOO_MANY_REQUESTS)?;
     }
     Ok(answer)
-}
-
-/// Whether a token of long ago still opens anything (RFC 6750 §3.1).
-pub fn is_granted(answer: &HttpAnswer) -> Result<(), ProviderError> {
-    match answer.status() {
-        StatusCode::UNAUTHORIZED => Err(ProviderError::Refused("what it granted is not valid any more".into())),
-        _ => Ok(()),
-    }
 }
 
 /// The document of an answer with status 200; `what` names it for the admin.

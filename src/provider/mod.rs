@@ -17,6 +17,8 @@ mod openid;
 use async_trait::async_trait;
 use url::Url;
 
+pub use code::Tokens;
+
 use crate::domain::identity::{Grant, Identity};
 use crate::domain::linking::LinkPolicy;
 use crate::net::NetError;
@@ -57,15 +59,17 @@ pub trait Provider: Send + Sync {
     fn button(&self) -> &Button;
     /// Its own rules for linking and new accounts, where they differ from the file's.
     fn rules(&self) -> &Rules;
-    /// Where its subjects are unique: [`Subject::realm`](crate::domain::identity::Subject::realm).
-    fn realm(&self) -> &str;
     /// Where to send the browser (RFC 6749 §4.1.1).
     async fn authorize_url(&self, handshake: &Handshake) -> Result<Url, ProviderError>;
     /// Trades the code for who it is (RFC 6749 §4.1.3, OpenID Connect Core §3.1.3.7).
     async fn identify(&self, handshake: &Handshake, callback: &Callback) -> Result<Identity, ProviderError>;
-    /// Asks again who somebody is who signed in here once. `Refused`: what was granted then is worth nothing any more, or the section
-    /// does not let them in any more.
-    async fn ask_again(&self, grant: &Grant) -> Result<Identity, ProviderError>;
+    /// Who grants what is granted at a sign-in, and to which client; a grant from elsewhere is not shown to it.
+    fn grants_as(&self) -> String;
+    /// What such a grant is worth now. It may be spent with this: what stands in its place has to be kept before anything else.
+    /// `Refused`: nothing any more.
+    async fn renew(&self, grant: &Grant) -> Result<Tokens, ProviderError>;
+    /// Who it is, by renewed tokens. `Refused`: the section does not let them in any more.
+    async fn ask_again(&self, tokens: Tokens) -> Result<Identity, ProviderError>;
     /// Whether the upstream answers by a cross-site POST (`response_mode=form_post`).
     fn answers_by_post(&self) -> bool {
         false

@@ -87,6 +87,7 @@ impl OAuth2 {
             name: None,
             icon: "openid",
             scopes: &[],
+            asks_for_consent: false,
             email_trust: EmailTrust::Never,
             claims: ClaimMap {
                 email: Some(Source::path("email")),
@@ -128,7 +129,7 @@ impl OAuth2 {
 
 impl OAuth2 {
     fn counter(&self) -> Counter<'_> {
-        Counter { common: &self.common, endpoint: &self.token, auth: self.auth }
+        Counter { common: &self.common, endpoint: &self.token, auth: self.auth, lasts: false, from: self.grants_as() }
     }
 
     async fn user_info(&self, tokens: &Tokens) -> Result<HttpAnswer, ProviderError> {
@@ -152,10 +153,6 @@ impl Provider for OAuth2 {
         &self.common.rules
     }
 
-    fn realm(&self) -> &str {
-        &self.realm
-    }
-
     async fn authorize_url(&self, handshake: &Handshake) -> Result<Url, ProviderError> {
         code::authorize_url(&self.common, &self.authorization, handshake, &[])
     }
@@ -171,10 +168,16 @@ impl Provider for OAuth2 {
         self.identity(&answer, tokens)
     }
 
-    async fn ask_again(&self, grant: &Grant) -> Result<Identity, ProviderError> {
-        let tokens = self.counter().renew(grant).await?;
+    fn grants_as(&self) -> String {
+        [self.token.as_str(), self.userinfo.as_str(), &self.common.client_id].join("\n")
+    }
+
+    async fn renew(&self, grant: &Grant) -> Result<Tokens, ProviderError> {
+        self.counter().renew(grant).await
+    }
+
+    async fn ask_again(&self, tokens: Tokens) -> Result<Identity, ProviderError> {
         let answer = self.user_info(&tokens).await?;
-        line::is_granted(&answer)?;
         self.identity(&answer, tokens)
     }
 

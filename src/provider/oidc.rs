@@ -12,7 +12,7 @@ use super::code::ClientAuth;
 use super::common::{Common, Usual};
 use super::keys::{EmailTrust, Wrong, Wrongs, mistakes, upstream_config};
 use super::openid::{Alg, Party, UserInfo, Ways};
-use super::{Button, Callback, Handshake, Provider, ProviderError, Rules};
+use super::{Button, Callback, Handshake, Provider, ProviderError, Rules, Tokens};
 use crate::config::{Section, Span};
 use crate::domain::identity::{Grant, Identity};
 use crate::plugin::{Kind, Tools};
@@ -24,7 +24,7 @@ pub const KIND: Kind<dyn Provider> = Kind {
     open: |section, tools| open(section, tools).map(|opened| Arc::new(opened) as Arc<dyn Provider>),
 };
 
-/// What a refresh token is asked for with; it comes only where the person is asked for consent (OpenID Connect Core §11).
+/// What a refresh token is asked for with (OpenID Connect Core §11).
 const OFFLINE: &str = "offline_access";
 
 /// How the upstream answers.
@@ -82,6 +82,7 @@ impl Oidc {
             name: None,
             icon: "openid",
             scopes: &["openid", "email", "profile"],
+            asks_for_consent: true,
             email_trust: EmailTrust::Verified,
             claims: ClaimMap::openid(),
         };
@@ -97,7 +98,6 @@ impl Oidc {
             if common.scopes.iter().all(|scope| scope != OFFLINE) {
                 common.scopes.push(OFFLINE.to_owned());
             }
-            common.prompt.get_or_insert_with(|| "consent".to_owned());
         }
         let by_post = config.response_mode == Some(ResponseMode::FormPost);
         let ways = Ways {
@@ -128,10 +128,6 @@ impl Provider for Oidc {
         self.by_post
     }
 
-    fn realm(&self) -> &str {
-        self.party.issuer()
-    }
-
     async fn authorize_url(&self, handshake: &Handshake) -> Result<Url, ProviderError> {
         self.party.authorize_url(handshake, &[]).await
     }
@@ -140,8 +136,17 @@ impl Provider for Oidc {
         self.party.claims(handshake, callback).await?.identity(&self.party)
     }
 
-    async fn ask_again(&self, grant: &Grant) -> Result<Identity, ProviderError> {
-        self.party.claims_again(grant).await?.identity(&self.party)
+    fn grants_as(&self) -> String {
+        self.party.grants_as()
+    }
+
+    async fn renew(&self, grant: &Grant) -> Result<Tokens, ProviderError> {
+        self.party.renew(grant).await
+    }
+
+    async fn ask_again(&self, tokens: Tokens) -> Result<Identity, ProviderError> {
+        let claims = self.party.claims_again(tokens).await?;
+        claims.identity(&self.party)
     }
 
     async fn probe(&self) -> Result<Vec<String>, ProviderError> {

@@ -14,7 +14,7 @@ pub struct Kept {
     pub user: UserId,
     pub subject: Subject,
     pub sealed: String,
-    /// When it is to be used next, in seconds since 1970. No two turns have the same.
+    /// When it is to be used next, in seconds since 1970.
     pub ask_at: i64,
 }
 
@@ -34,18 +34,35 @@ impl Store {
         Ok(rows.into_iter().filter_map(kept).collect())
     }
 
-    /// Forgets what other providers granted than these; returns how many.
-    pub async fn drop_other_grants(&self, providers: &[String]) -> Result<u64, StoreError> {
+    /// Forgets what other providers granted than these, where it was due before this time; returns how many.
+    pub async fn drop_other_grants(&self, providers: &[String], before: i64) -> Result<u64, StoreError> {
         let others = grant::Column::Provider.is_not_in(providers.iter().map(String::as_str));
+        let others = others.and(grant::Column::AskAt.lt(before));
         Ok(grant::Entity::delete_many().filter(others).exec(self.write()).await?.rows_affected)
     }
 
-    /// Takes the turn to use a grant, until `ask_at`: `true` for the one who came first. What becomes of it is [`turned`]'s or
-    /// [`withdraw`]'s, with the same time.
-    pub async fn take_turn(&self, kept: &Kept, ask_at: i64) -> Result<bool, StoreError> {
-        let turn = grant::Entity::update_many().col_expr(grant::Column::AskAt, Expr::value(ask_at));
-        let taken = turn.filter(exactly(&kept.subject, kept.ask_at)).exec(self.write()).await?;
+    /// Takes the turn to use a grant: `true` for the one who came first, until `busy_until` or until it is given back. What becomes of
+    /// the grant is [`renewed`]'s, [`turned`]'s or [`withdraw`]'s, with the turn's `ask_at`.
+    pub async fn take_turn(&self, kept: &Kept, ask_at: i64, busy_until: i64) -> Result<bool, StoreError> {
+        let turn = grant::Entity::update_many()
+            .col_expr(grant::Column::AskAt, Expr::value(ask_at))
+            .col_expr(grant::Column::BusyUntil, Expr::value(busy_until));
+        let is_free = grant::Column::BusyUntil.lte(self.now());
+        let taken = turn.filter(exactly(&kept.subject, kept.ask_at).and(is_free)).exec(self.write()).await?;
         Ok(taken.rows_affected == 1)
+    }
+
+    /// Gives a turn back that came to nothing.
+    pub async fn give_back(&self, subject: &Subject, turn: i64) -> Result<(), StoreError> {
+        let given = grant::Entity::update_many().col_expr(grant::Column::BusyUntil, Expr::value(0_i64));
+        given.filter(exactly(subject, turn)).exec(self.write()).await?;
+        Ok(())
+    }
+
+    /// Keeps what stands in the place of a grant that was spent just now. `false` if a sign-in brought something newer.
+    pub async fn renewed(&self, subject: &Subject, turn: i64, sealed: String) -> Result<bool, StoreError> {
+        let kept = grant::Entity::update_many().col_expr(grant::Column::Sealed, Expr::value(sealed));
+        Ok(kept.filter(exactly(subject, turn)).exec(self.write()).await?.rows_affected == 1)
     }
 }
 
@@ -57,25 +74,22 @@ pub async fn keep(db: &impl ConnectionTrait, subject: &Subject, sealed: String, 
         subject: Set(subject.subject.clone()),
         sealed: Set(sealed),
         ask_at: Set(ask_at),
+        busy_until: Set(0),
     };
     let key = [grant::Column::Provider, grant::Column::Realm, grant::Column::Subject];
-    let newer = OnConflict::columns(key).update_columns([grant::Column::Sealed, grant::Column::AskAt]).to_owned();
+    let newer = OnConflict::columns(key)
+        .update_columns([grant::Column::Sealed, grant::Column::AskAt, grant::Column::BusyUntil])
+        .to_owned();
     grant::Entity::insert(row).on_conflict(newer).exec_without_returning(db).await?;
     Ok(())
 }
 
-/// Ends the turn that was taken until `turn` with what is to be used next time. `false` if a sign-in brought something newer.
-pub async fn turned(
-    db: &impl ConnectionTrait,
-    subject: &Subject,
-    turn: i64,
-    next: (String, i64),
-) -> Result<bool, StoreError> {
-    let (sealed, ask_at) = next;
-    let kept = grant::Entity::update_many()
-        .col_expr(grant::Column::Sealed, Expr::value(sealed))
-        .col_expr(grant::Column::AskAt, Expr::value(ask_at));
-    Ok(kept.filter(exactly(subject, turn)).exec(db).await?.rows_affected == 1)
+/// Ends a turn: the grant is to be used again at this time. `false` if a sign-in brought something newer.
+pub async fn turned(db: &impl ConnectionTrait, subject: &Subject, turn: i64, ask_at: i64) -> Result<bool, StoreError> {
+    let ended = grant::Entity::update_many()
+        .col_expr(grant::Column::AskAt, Expr::value(ask_at))
+        .col_expr(grant::Column::BusyUntil, Expr::value(0_i64));
+    Ok(ended.filter(exactly(subject, turn)).exec(db).await?.rows_affected == 1)
 }
 
 /// Forgets a grant that is worth nothing any more. `false` if a sign-in brought something newer.
@@ -92,7 +106,7 @@ fn exactly(subject: &Subject, ask_at: i64) -> Expr {
 }
 
 fn kept((grant, identity): (grant::Model, Option<identity::Model>)) -> Option<Kept> {
-    let grant::Model { provider, realm, subject, sealed, ask_at } = grant;
+    let grant::Model { provider, realm, subject, sealed, ask_at, .. } = grant;
     let subject = Subject { provider, realm, subject };
     Some(Kept { user: UserId(identity?.user_id), subject, sealed, ask_at })
 }

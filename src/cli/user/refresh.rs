@@ -30,6 +30,7 @@ pub async fn refresh(options: Refresh, desk: &mut Desk) -> Result<(), Failure> {
             Vouched::Again => ("vouches", None),
             Vouched::Withdrawn(why) => ("withdrawn", Some(why.clone())),
             Vouched::Unsaid(why) => ("failed", Some(why.clone())),
+            Vouched::Foreign => ("forgotten", None),
             Vouched::Overtaken => ("overtaken", None),
         };
         let row = |(subject, vouched): &(Subject, Vouched)| {
@@ -49,6 +50,9 @@ pub async fn refresh(options: Refresh, desk: &mut Desk) -> Result<(), Failure> {
             Vouched::Again => format!("{provider} vouches for {} as before", plain(&subject.subject)),
             Vouched::Withdrawn(why) => format!("{provider} does not vouch any more: {}", plain(why)),
             Vouched::Unsaid(why) => format!("{provider} gave no answer that counts: {}", plain(why)),
+            Vouched::Foreign => {
+                format!("{provider} has another issuer or client now: what was granted before is forgotten")
+            }
             Vouched::Overtaken => format!("{provider} is being asked, or they have just signed in by it"),
         })?;
     }

@@ -5,6 +5,7 @@ mod id_token;
 
 use std::sync::Arc;
 
+use axum::http::StatusCode;
 use openidconnect::core::CoreJsonWebKeySet;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -12,7 +13,7 @@ use serde_json::Value;
 use time::Duration;
 
 use super::cached::Cached;
-use super::code::{self, ClientAuth, Counter};
+use super::code::{self, ClientAuth, Counter, Tokens};
 use super::common::Common;
 use super::keys::Wrongs;
 use super::{Callback, Handshake, ProviderError, line};
@@ -150,11 +151,16 @@ impl Party {
         Ok(Claims { token, userinfo, grant: tokens.grant })
     }
 
-    /// What is said of somebody now who signed in once (OpenID Connect Core §12). An ID token may come or not, and is often a shorter one:
-    /// user info is asked for wherever it may be.
-    pub async fn claims_again(&self, grant: &Grant) -> Result<Claims, ProviderError> {
+    /// What a grant of an earlier sign-in is worth now (OpenID Connect Core §12).
+    pub async fn renew(&self, grant: &Grant) -> Result<Tokens, ProviderError> {
         let metadata = self.metadata().await?;
-        let tokens = self.counter(&metadata).renew(grant).await?;
+        self.counter(&metadata).renew(grant).await
+    }
+
+    /// What is said of somebody now who signed in once. An ID token may come or not, and is often a shorter one: user info is asked
+    /// for wherever it may be, and does without where it has nothing for us.
+    pub async fn claims_again(&self, tokens: Tokens) -> Result<Claims, ProviderError> {
+        let metadata = self.metadata().await?;
         let token = match tokens.id.as_deref() {
             Some(id_token) => self.verified(&metadata, id_token, None, &tokens.access).await?,
             None => Value::Null,
@@ -162,8 +168,8 @@ impl Party {
         let userinfo = match &metadata.userinfo {
             Some(url) if self.ways.userinfo != UserInfo::Never => {
                 let answer = line::get(&self.common.out, url, Some(&tokens.access)).await?;
-                line::is_granted(&answer)?;
-                Some(same_person(&answer, &token)?)
+                let is_closed = matches!(answer.status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
+                if is_closed && !token.is_null() { None } else { Some(same_person(&answer, &token)?) }
             }
             _ if token.is_null() => return Err(untrusted("it sends no ID token again, and there is no user info")),
             _ => None,
@@ -171,8 +177,19 @@ impl Party {
         Ok(Claims { token, userinfo, grant: tokens.grant })
     }
 
+    /// [`Provider::grants_as`](super::Provider::grants_as): what an issuer grants, it takes back at the addresses of its metadata.
+    pub fn grants_as(&self) -> String {
+        [self.issuer(), &self.common.client_id].join("\n")
+    }
+
     fn counter<'a>(&'a self, metadata: &'a Metadata) -> Counter<'a> {
-        Counter { common: &self.common, endpoint: &metadata.token, auth: self.ways.client_auth }
+        Counter {
+            common: &self.common,
+            endpoint: &metadata.token,
+            auth: self.ways.client_auth,
+            lasts: false,
+            from: self.grants_as(),
+        }
     }
 
     /// Whether the upstream is there and can be believed.

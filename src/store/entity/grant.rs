@@ -15,6 +15,8 @@ pub struct Model {
     pub sealed: String,
     /// When it is to be asked again.
     pub ask_at: i64,
+    /// Until when somebody asks.
+    pub busy_until: i64,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -8,6 +8,7 @@ use super::{events, roles, upstream_says};
 use crate::account::administration::{Caller, Office};
 use crate::app::vouching::Vouched;
 use crate::domain::audit::By;
+use crate::domain::identity::Token;
 use crate::it::stage::{House, Stage, Upstream};
 use crate::store::entity::grant;
 use crate::store::grants::Kept;
@@ -105,9 +106,8 @@ async fn what_is_said_again_counts_for_thirty_days_from_then() {
 
 #[tokio::test]
 async fn whom_the_provider_does_not_vouch_for_any_more_has_nothing_of_it() {
-    let refusals: [(&str, &str, Value, &str); 3] = [
+    let refusals: [(&str, &str, Value, &str); 2] = [
         ("/token", "", json!({ "error": "invalid_grant" }), "what it granted is not valid any more (invalid_grant)"),
-        ("/userinfo", "", json!({ "error": "invalid_token" }), "what it granted is not valid any more"),
         ("", "deny = [\"has(claims.left)\"]", json!(true), "its section does not let them in: deny[0] holds"),
     ];
     for (path, gate, body, reason) in refusals {
@@ -117,9 +117,8 @@ async fn whom_the_provider_does_not_vouch_for_any_more_has_nothing_of_it() {
         if path.is_empty() {
             stage.upstream.script().claims["left"] = body.clone();
         }
-        let status = if path == "/token" { 400 } else { 401 };
         if !path.is_empty() {
-            stage.upstream.script().answers.insert(path, (status, "application/json", body.to_string().into()));
+            stage.upstream.script().answers.insert(path, (400, "application/json", body.to_string().into()));
         }
 
         assert_eq!(asked(&stage).await, 1, "{reason}");
@@ -188,18 +187,90 @@ async fn an_answer_about_somebody_else_is_not_believed() {
 }
 
 #[tokio::test]
-async fn what_one_issuer_granted_is_never_shown_to_another() {
-    let stage = with_ada("").await;
-    let other = Upstream::open(&stage.internet, "other.test", stage.now());
-    stage.reload("[providers.sso]\nissuer = \"https://other.test\"").unwrap();
-    stage.wait(DAY);
+async fn what_one_issuer_granted_to_one_client_is_never_shown_to_another() {
+    for keys in ["issuer = \"https://other.test\"", "client_id = \"another\""] {
+        let stage = with_ada("").await;
+        let other = Upstream::open(&stage.internet, "other.test", stage.now());
+        stage.reload(&format!("[providers.sso]\n{keys}")).unwrap();
+        stage.wait(DAY);
+        let before = stage.internet.count("POST https://sso.test/token");
 
+        assert_eq!(asked(&stage).await, 1);
+
+        assert!(other.script().form.is_empty());
+        assert_eq!(stage.internet.count("POST https://sso.test/token"), before);
+        assert!(kept(&stage).await.is_empty(), "{keys}");
+        assert_eq!(roles(&stage, "ada").await, ["member", "staff"], "a file that changes takes nothing from anybody");
+    }
+}
+
+#[tokio::test]
+async fn what_stands_in_the_place_of_a_spent_grant_is_kept_before_anything_can_fail() {
+    let stage = with_ada("").await;
+    stage.wait(DAY);
+    says(&stage, json!([]));
+    grants(&stage, "rt-2");
+    stage.upstream.script().answers.insert("/userinfo", (503, "application/json", "{}".into()));
     assert_eq!(asked(&stage).await, 1);
 
-    assert!(other.script().form.is_empty());
-    assert_eq!(stage.internet.count("POST https://other.test/token"), 0);
+    stage.upstream.script().answers.clear();
+    stage.wait(Duration::HOUR);
+    says(&stage, json!([]));
+    assert_eq!(asked(&stage).await, 1);
+
+    assert_eq!(form(&stage, "refresh_token").as_deref(), Some("rt-2"));
     assert_eq!(roles(&stage, "ada").await, ["member"]);
-    assert!(kept(&stage).await.is_empty());
+}
+
+#[tokio::test]
+async fn nobody_takes_a_turn_that_somebody_has() {
+    let stage = with_ada("").await;
+    stage.wait(DAY);
+    let user = stage.user("ada@example.org").await;
+    let turn = stage.app.accounts.take_turn(&kept(&stage).await.remove(0)).await.unwrap().unwrap();
+    let asked_now = async || stage.app.ask_again_about(&user).await.unwrap().remove(0).1;
+
+    says(&stage, json!([]));
+    assert_eq!(asked_now().await, Vouched::Overtaken);
+    stage.wait(Duration::minutes(10) - Duration::SECOND);
+    assert_eq!(asked_now().await, Vouched::Overtaken);
+    stage.wait(Duration::SECOND);
+    says(&stage, json!([]));
+    assert_eq!(asked_now().await, Vouched::Again, "whoever died with it does not keep it");
+    assert!(!stage.app.accounts.withdrawn(&turn, "late").await.unwrap());
+    assert!(!stage.app.accounts.renewed(&turn, &turn.grant).await.unwrap());
+
+    let turn = stage.app.accounts.take_turn(&kept(&stage).await.remove(0)).await.unwrap().unwrap();
+    stage.app.accounts.give_back(&turn).await.unwrap();
+    assert_eq!(asked_now().await, Vouched::Again);
+}
+
+#[tokio::test]
+async fn groups_of_two_providers_that_answer_at_once_are_both_right() {
+    let goo = "[providers.goo]\nkind = \"oidc\"\nname = \"Goo\"\nissuer = \"https://goo.test\"\nclient_id = \"client\"\nclient_secret = { env = \"GOO\" }\nlink = \"verified-email\"\nrefresh_profile = \"daily\"\nstore_tokens = true\n";
+    let stage = with_ada(goo).await;
+    let other = Upstream::open(&stage.internet, "goo.test", stage.now());
+    let other_says = |groups: Value| {
+        let mut script = other.script();
+        script.token =
+            json!({ "access_token": "at-1", "token_type": "Bearer", "expires_in": 300, "refresh_token": "g-1" });
+        script.userinfo = json!({ "sub": "g-ada" });
+        let (now, address) = (stage.now(), "ada@example.org");
+        for (name, value) in [("sub", json!("g-ada")), ("email", json!(address)), ("groups", groups)] {
+            script.claims[name] = value;
+        }
+        (script.claims["iat"], script.claims["exp"]) = (json!(now), json!(now + 300));
+    };
+    other_says(json!(["team"]));
+    stage.browser().open("/login").await.press("#idp-goo").await.come_back().await;
+    assert_eq!(stage.user("ada@example.org").await.groups, ["goo:team", "sso:staff"]);
+
+    stage.wait(DAY);
+    says(&stage, json!(["crew"]));
+    other_says(json!(["friends"]));
+    assert_eq!(asked(&stage).await, 2);
+
+    assert_eq!(stage.user("ada@example.org").await.groups, ["goo:friends", "sso:crew"]);
 }
 
 #[tokio::test]
@@ -236,7 +307,7 @@ async fn a_sign_in_meanwhile_is_worth_more_than_what_was_asked_before() {
 
     assert_eq!(roles(&stage, "ada").await, ["member", "staff"]);
     let turn = stage.app.accounts.take_turn(&kept(&stage).await.remove(0)).await.unwrap().unwrap();
-    assert_eq!(turn.grant, crate::domain::identity::Grant::Refresh("rt-9".into()));
+    assert_eq!(turn.grant.token, Token::Refresh("rt-9".into()));
 }
 
 #[tokio::test]
@@ -278,6 +349,10 @@ async fn a_grant_lies_sealed_to_its_row_and_goes_with_the_identity_and_with_the_
     stage.browser().sign_in().await;
     assert_eq!(count().await, 1);
     stage.reload("[providers.sso]\nstore_tokens = false").unwrap();
+    stage.wait(DAY * 2);
+    assert_eq!(asked(&stage).await, 0);
+    assert_eq!(count().await, 1, "a file that is half rolled out loses nothing");
+    stage.wait(Duration::SECOND);
     assert_eq!(asked(&stage).await, 0);
     assert_eq!(count().await, 0, "nothing lies there that nobody uses");
 }
