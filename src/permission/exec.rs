@@ -16,7 +16,7 @@ use self::run::{Ended, Program};
 use super::common::{config_hash, section};
 use super::question::question;
 use super::{Ask, PermissionError, PermissionProvider, ProviderPolicy, answer};
-use crate::config::{Mistake, Secret, Section};
+use crate::config::{Mistake, Secret, Section, Size};
 use crate::domain::permission::{Decision, Verdict};
 use crate::plugin::{Kind, Tools};
 
@@ -38,6 +38,8 @@ const NOT_A_VARIABLE: &str = "CS-C194";
 const ABSTAINS: i32 = 77;
 /// Runs of one program at once; more wait, within their deadline.
 const AT_ONCE: usize = 4;
+/// Memory of each process of a run, where the file does not say.
+const MEMORY: Size = Size(1024 * 1024 * 1024);
 
 section! {
     /// Permissions from a program.
@@ -47,6 +49,9 @@ section! {
         /// Its whole environment.
         #[serde(default)]
         env: BTreeMap<String, Secret>,
+        /// Most memory of each process of a run, on Linux; `1 GiB` where not written.
+        #[schemars(extend("x-min" = "16 MiB", "x-max" = "64 GiB"))]
+        memory: Option<Size>,
     }
 }
 
@@ -88,6 +93,7 @@ impl Exec {
             path,
             arguments: config.command[1..].iter().map(OsString::from).collect(),
             variables: variables.collect(),
+            memory: config.memory.unwrap_or(MEMORY).0,
             folder: std::path::absolute(section.path_beside(".".as_ref())).unwrap_or_default(),
         };
         Ok(Self { id: section.id().to_owned(), program, gate: Semaphore::new(AT_ONCE), policy })

@@ -15,7 +15,7 @@ use self::statement::{Dialect, Parameter, Statement};
 use super::common::{config_hash, section};
 use super::{Ask, PermissionError, PermissionProvider, ProviderPolicy, Vary, Who};
 use crate::config::{Mistake, Secret, Section};
-use crate::domain::permission::{Decision, MOST_NAMES, Permissions, is_name};
+use crate::domain::permission::{Decision, MOST_NAMES, Permissions};
 use crate::plugin::Kind;
 
 /// `kind = "sql"`.
@@ -158,9 +158,6 @@ fn read(rows: Vec<(String, bool)>) -> Result<Permissions, PermissionError> {
     }
     let mut permissions = Permissions::new();
     for (name, allowed) in rows {
-        if !is_name(&name) {
-            return Err(PermissionError::Unusable("`permission` holds something that is not a permission name".into()));
-        }
         *permissions.entry(name).or_insert(allowed) &= allowed;
     }
     Ok(permissions)

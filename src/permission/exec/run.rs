@@ -28,6 +28,8 @@ pub struct Program {
     pub arguments: Vec<OsString>,
     /// Its whole environment.
     pub variables: Vec<(String, String)>,
+    /// Most memory of each of its processes, in bytes.
+    pub memory: u64,
     /// Where it runs.
     pub folder: PathBuf,
 }
@@ -56,6 +58,7 @@ impl Program {
             .kill_on_drop(true);
         let child = command.spawn().map_err(|error| broken(&format!("it cannot be started: {}", error.kind())))?;
         let mut group = Group { id: &self.id, leader: leader(&child), complaint: Vec::new() };
+        bound(group.leader, self.memory);
         group.hear(child, question).await
     }
 }
@@ -104,6 +107,22 @@ impl Drop for Group<'_> {
 fn leader(child: &Child) -> Option<Pid> {
     child.id().and_then(|id| Pid::from_raw(id.try_into().ok()?))
 }
+
+/// The memory that the program, and what it starts from now on, may write to; it waits for its question meanwhile. Only what it
+/// writes counts, not the addresses that a runtime sets aside. It ends by what it runs into, or may already have ended.
+#[cfg(target_os = "linux")]
+fn bound(leader: Option<Pid>, memory: u64) {
+    use rustix::process::{Resource, Rlimit, getrlimit, prlimit};
+
+    let most = Some(getrlimit(Resource::Data).maximum.map_or(memory, |most| most.min(memory)));
+    if let Some(leader) = leader {
+        let _ = prlimit(Some(leader), Resource::Data, Rlimit { current: most, maximum: most });
+    }
+}
+
+/// Elsewhere nobody can bound another process.
+#[cfg(not(target_os = "linux"))]
+fn bound(_leader: Option<Pid>, _memory: u64) {}
 
 /// The group keeps its number as long as anybody is in it.
 fn end(leader: Option<Pid>) {

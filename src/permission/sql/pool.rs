@@ -1,5 +1,6 @@
 //! Connections that only read: made when they are needed, few, and never kept longer than the deadline.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::{Stream, TryStreamExt};
@@ -8,7 +9,7 @@ use sqlx::query::Query;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
 use sqlx::{AssertSqlSafe, ColumnIndex, ConnectOptions as _, Decode, Encode, Row, Type};
 
-use crate::domain::permission::MOST_NAMES;
+use crate::domain::permission::{MOST_NAMES, is_name};
 use crate::permission::PermissionError;
 
 /// Steps of SQLite's machine between two looks at the clock.
@@ -50,7 +51,7 @@ impl Pool {
         Self::Sqlite(pool.connect_lazy_with(options))
     }
 
-    /// The rows of the query, at most one more than there may be: each a name, and whether it is allowed.
+    /// The rows of the query, at most one more than there may be: each a permission name, and whether it is allowed.
     pub async fn rows(
         &self,
         text: &str,
@@ -66,12 +67,18 @@ impl Pool {
             }
             Self::Sqlite(pool) => {
                 let mut connection = pool.acquire().await.map_err(|error| failed(&error))?;
-                // A query that nobody waits for any more would go on counting.
+                // A query that nobody waits for any more would go on counting, and keep its connection from the next.
+                let wanted = Arc::new(());
+                let asked = Arc::downgrade(&wanted);
                 connection
                     .lock_handle()
                     .await
                     .map_err(|error| failed(&error))?
-                    .set_progress_handler(STEPS, move || Instant::now() < until);
+                    .set_progress_handler(STEPS, move || Instant::now() < until && asked.strong_count() > 0);
+                // A connection learns only from a statement that runs that tables have changed; the query's columns would have the
+                // names that they had before.
+                let look = sqlx::query("select 1 from sqlite_schema limit 1").persistent(false);
+                look.fetch_optional(&mut *connection).await.map_err(|error| failed(&error))?;
                 let query = bound(sqlx::query(text).persistent(false), values);
                 collect(query.fetch(&mut *connection)).await
             }
@@ -115,7 +122,12 @@ where
         })?;
         let allowed =
             allowed(&row).ok_or_else(|| unusable("`allowed` holds something that is neither true nor false"))?;
-        found.push((name.ok_or_else(|| unusable(NOT_TEXT))?, allowed));
+        // The first that is none ends it: five hundred of them may be large.
+        let name = name.ok_or_else(|| unusable(NOT_TEXT))?;
+        if !is_name(&name) {
+            return Err(unusable("`permission` holds something that is not a permission name"));
+        }
+        found.push((name, allowed));
     }
     Ok(found)
 }

@@ -172,26 +172,6 @@ async fn what_is_no_answer_is_no_token_and_is_not_repeated() {
 }
 
 #[tokio::test]
-async fn a_database_that_is_gone_is_stale_or_skipped_as_the_section_says() {
-    let folder = database(TABLE).await;
-    let text = |on_error: &str| {
-        let more = format!("on_error = \"{on_error}\"\ncache_ttl = \"0s\"");
-        section(&folder, "select permission, allowed from grants where email = :email", &more)
-    };
-    let (stale, skip) = (chain(&text("stale")), chain(&text("skip")));
-    let (wiki, user) = (service("wiki", &["a"]), ada());
-    for chain in [&stale, &skip] {
-        assert!(!chain.decide(&question(&wiki, &user)).await.unwrap().is_stale);
-    }
-    let other = SqliteConnection::connect(&format!("sqlite:{}", folder.path().join("grants.db").display())).await;
-    sqlx::raw_sql("drop table grants").execute(&mut other.unwrap()).await.unwrap();
-
-    let kept = stale.decide(&question(&wiki, &user)).await.unwrap();
-    assert!(kept.is_stale && kept.permissions.len() == 2);
-    assert_eq!(skip.decide(&question(&wiki, &user)).await.unwrap(), Granted::default());
-}
-
-#[tokio::test]
 async fn postgres_is_asked_the_same_way_and_only_read() {
     let Some(url) = crate::it::stage::database::server() else { return };
     let section = |query: &str, more: &str| format!("kind = \"sql\"\nurl = \"{url}\"\nquery = '''{query}'''\n{more}");
