@@ -54,18 +54,7 @@ impl App {
         let mut asked = 0;
         while !providers.is_empty() {
             let page = self.accounts.due_grants(&providers).await?;
-            let mut each = stream::iter(page).map(|kept| self.ask_about(kept)).buffer_unordered(AT_ONCE);
-            let (mut turns, mut failed) = (0, None);
-            while let Some(vouched) = each.next().await {
-                match vouched {
-                    Ok(Vouched::Overtaken) => {}
-                    Ok(_) => turns += 1,
-                    Err(error) => failed = failed.or(Some(error)),
-                }
-            }
-            if let Some(error) = failed {
-                return Err(error);
-            }
+            let turns = self.ask_about_all(page).await?;
             // Others who ask have the rest.
             if turns == 0 {
                 break;
@@ -73,6 +62,18 @@ impl App {
             asked += turns;
         }
         Ok(asked)
+    }
+
+    /// How many of these were asked about here.
+    async fn ask_about_all(&self, page: Vec<Kept>) -> Result<usize, AccountError> {
+        let each = stream::iter(page).map(|kept| self.ask_about(kept)).buffer_unordered(AT_ONCE);
+        // To the end, whatever fails: nobody's turn is broken off.
+        let all: Vec<Result<Vouched, AccountError>> = each.collect().await;
+        let mut turns = 0;
+        for vouched in all {
+            turns += usize::from(vouched? != Vouched::Overtaken);
+        }
+        Ok(turns)
     }
 
     /// Asks every provider of a user that is asked again each day, now.

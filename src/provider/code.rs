@@ -109,7 +109,7 @@ impl Counter<'_> {
         let request = client.exchange_code(AuthorizationCode::new(code.to_owned()));
         let request = request.set_pkce_verifier(verifier(handshake)?);
         let answer = request.request_async(&Door { out: &self.common.out }).await;
-        self.tokens(answer.map_err(|error| refusal(error, said_no))?, None)
+        self.tokens(&answer.map_err(|error| refusal(error, said_no))?, None)
     }
 
     /// What a grant of an earlier sign-in is worth now (RFC 6749 §6).
@@ -118,7 +118,7 @@ impl Counter<'_> {
             Token::Refresh(token) => {
                 let (client, token) = (self.client(), RefreshToken::new(token.clone()));
                 let answer = client.exchange_refresh_token(&token).request_async(&Door { out: &self.common.out }).await;
-                self.tokens(answer.map_err(|error| refusal(error, said_no_again))?, Some(&grant.token))
+                self.tokens(&answer.map_err(|error| refusal(error, said_no_again))?, Some(&grant.token))
             }
             Token::Access(token) => Ok(Tokens { access: token.clone(), id: None, grant: Some(grant.clone()) }),
         }
@@ -141,7 +141,7 @@ impl Counter<'_> {
     }
 
     /// The tokens of an answer. `before`: what they were traded for, which stays where there is nothing new in its place.
-    fn tokens(self, answer: Answer, before: Option<&Token>) -> Result<Tokens, ProviderError> {
+    fn tokens(self, answer: &Answer, before: Option<&Token>) -> Result<Tokens, ProviderError> {
         let access = answer.access_token().secret().clone();
         if !is_token(&access) {
             return Err(ProviderError::Untrusted("the access token holds characters that no token may hold".into()));

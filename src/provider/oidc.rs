@@ -94,10 +94,8 @@ impl Oidc {
         if client_auth != ClientAuth::None && common.client_secret.is_none() {
             wrongs.add("client_auth", "this needs a `client_secret`");
         }
-        if common.store_tokens {
-            if common.scopes.iter().all(|scope| scope != OFFLINE) {
-                common.scopes.push(OFFLINE.to_owned());
-            }
+        if common.store_tokens && common.scopes.iter().all(|scope| scope != OFFLINE) {
+            common.scopes.push(OFFLINE.to_owned());
         }
         let by_post = config.response_mode == Some(ResponseMode::FormPost);
         let ways = Ways {
