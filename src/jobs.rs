@@ -29,8 +29,9 @@ const CHAIN: Duration = Duration::from_secs(1);
 const WATCH: Duration = Duration::from_secs(2);
 /// How often it is looked which answers of permission providers are to be forgotten.
 const INVALIDATE: Duration = Duration::from_secs(1);
-/// How often it is written down what permission providers were asked, and what observers would change.
-const NOTE: Duration = Duration::from_secs(5);
+/// How often it is written down what permission providers were asked, and what observers would change. As rare as [`TOUCH`], and for
+/// the same reason.
+const NOTE: Duration = Duration::from_mins(1);
 /// How often it is looked whether days of the audit trail, or addresses, are past their time.
 const FORGET: Duration = Duration::from_hours(1);
 

@@ -51,7 +51,7 @@ impl Counted {
 /// How an observer has done.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Shadow {
-    /// In all processes; written every few seconds.
+    /// In all processes; written once a minute.
     pub counts: Counted,
     /// Since when it is counted, in seconds since 1970; `None` if it was not asked yet.
     pub since: Option<i64>,

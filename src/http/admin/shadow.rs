@@ -53,7 +53,7 @@ pub struct ShadowPart {
 pub struct ShownShadow {
     /// Whether it only observes; if not, what is told here is from before.
     observes: bool,
-    /// In all services and processes; written every few seconds.
+    /// In all services and processes; written once a minute.
     counts: ShownCounts,
     /// Since when it is counted, in seconds since 1970; null: it was not asked yet.
     since: Option<i64>,
