@@ -70,6 +70,19 @@ fn of_user(table: &'static str) -> ForeignKeyCreateStatement {
         .to_owned()
 }
 
+/// A new table whose rows are each about one identity, by which they are found and with which they go.
+fn of_identity(table: &'static str) -> TableCreateStatement {
+    let (mut about, mut key, mut whose) = (Table::create(), Index::create(), ForeignKey::create());
+    for column in ["provider", "realm", "subject"] {
+        about.col(text(column));
+        key.col(Alias::new(column));
+        whose.from(Alias::new(table), Alias::new(column));
+        whose.to(Alias::new("identities"), Alias::new(column));
+    }
+    let whose = whose.on_delete(ForeignKeyAction::Cascade);
+    about.table(Alias::new(table)).primary_key(&mut key).foreign_key(whose).to_owned()
+}
+
 /// An index over some columns.
 fn index(table: &'static str, columns: &[&'static str], unique: bool) -> IndexCreateStatement {
     let mut index = Index::create().name(format!("{table}_{}", columns.join("_"))).table(Alias::new(table)).to_owned();

@@ -2,13 +2,10 @@
 
 use sea_orm_migration::prelude::*;
 
-use crate::{index, number, of_user, text, uuid};
+use crate::{index, number, of_identity, of_user, text, uuid};
 
 #[derive(DeriveMigrationName)]
 pub struct Migration;
-
-/// The columns that name an identity.
-const IDENTITY: [&str; 3] = ["provider", "realm", "subject"];
 
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
@@ -30,23 +27,8 @@ impl MigrationTrait for Migration {
             .to_owned();
         manager.create_table(origins).await?;
 
-        let (mut key, mut whose) = (Index::create(), ForeignKey::create());
-        for column in IDENTITY {
-            key.col(Alias::new(column));
-            whose.from(Alias::new("identity_facts"), Alias::new(column));
-            whose.to(Alias::new("identities"), Alias::new(column));
-        }
-        let facts = Table::create()
-            .table(Alias::new("identity_facts"))
-            .col(text("provider"))
-            .col(text("realm"))
-            .col(text("subject"))
-            .col(text("sealed"))
-            .col(text("rules"))
-            .col(number("judged_at"))
-            .primary_key(&mut key)
-            .foreign_key(whose.on_delete(ForeignKeyAction::Cascade))
-            .to_owned();
+        let facts =
+            of_identity("identity_facts").col(text("sealed")).col(text("rules")).col(number("judged_at")).to_owned();
         manager.create_table(facts).await?;
         manager.create_index(index("identity_facts", &["rules"], false)).await?;
         manager.create_index(index("identity_facts", &["provider", "judged_at"], false)).await

@@ -2,34 +2,16 @@
 
 use sea_orm_migration::prelude::*;
 
-use crate::{index, number, text};
+use crate::{index, number, of_identity, text};
 
 #[derive(DeriveMigrationName)]
 pub struct Migration;
 
-/// The columns that name an identity.
-const IDENTITY: [&str; 3] = ["provider", "realm", "subject"];
-
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let (mut key, mut whose) = (Index::create(), ForeignKey::create());
-        for column in IDENTITY {
-            key.col(Alias::new(column));
-            whose.from(Alias::new("grants"), Alias::new(column));
-            whose.to(Alias::new("identities"), Alias::new(column));
-        }
-        let grants = Table::create()
-            .table(Alias::new("grants"))
-            .col(text("provider"))
-            .col(text("realm"))
-            .col(text("subject"))
-            .col(text("sealed"))
-            .col(number("ask_at"))
-            .col(number("busy_until"))
-            .primary_key(&mut key)
-            .foreign_key(whose.on_delete(ForeignKeyAction::Cascade))
-            .to_owned();
+        let grants =
+            of_identity("grants").col(text("sealed")).col(number("ask_at")).col(number("busy_until")).to_owned();
         manager.create_table(grants).await?;
         manager.create_index(index("grants", &["ask_at"], false)).await?;
 

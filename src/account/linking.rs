@@ -133,7 +133,7 @@ impl Accounts {
         users::used(&db, &identity.subject, now).await?;
         self.keep_grant(&db, identity).await?;
         if refresh != Refresh::Never || known.is_none() {
-            self.bring_up_to_date(&db, &user, identity).await?;
+            self.bring_up_to_date(&db, user.id, identity).await?;
             self.hear(&db, &user, identity, way.by).await?;
         }
         let user = users::by_id(&db, user.id).await?.unwrap_or(user);
@@ -179,7 +179,7 @@ impl Accounts {
             other => other?,
         }
         self.keep_grant(&db, identity).await?;
-        self.bring_up_to_date(&db, user, identity).await?;
+        self.bring_up_to_date(&db, user.id, identity).await?;
         self.hear(&db, user, identity, by).await?;
         self.linked(&db, user.id, &identity.subject, by).await?;
         self.commit(db).await?;
@@ -331,9 +331,9 @@ impl Accounts {
     }
 
     /// Name, picture, groups, and a first address, as the upstream has them now.
-    pub(super) async fn bring_up_to_date(&self, db: &Tx, user: &User, identity: &Identity) -> Result<(), StoreError> {
+    pub(super) async fn bring_up_to_date(&self, db: &Tx, id: UserId, identity: &Identity) -> Result<(), StoreError> {
         let now = self.store.now();
-        let Some(user) = changes::hold(db, user.id).await? else { return Ok(()) };
+        let Some(user) = changes::hold(db, id).await? else { return Ok(()) };
         let profile = Profile {
             name: identity.name.clone(),
             avatar_url: identity.avatar_url.as_ref().map(ToString::to_string),
@@ -350,16 +350,10 @@ impl Accounts {
         Ok(())
     }
 
-    /// Only the groups.
-    pub(super) async fn take_over_groups(
-        &self,
-        db: &Tx,
-        id: UserId,
-        provider: &str,
-        groups: &[String],
-    ) -> Result<(), StoreError> {
+    /// Takes the groups that come from the provider.
+    pub(super) async fn drop_groups(&self, db: &Tx, id: UserId, provider: &str) -> Result<(), StoreError> {
         let Some(user) = changes::hold(db, id).await? else { return Ok(()) };
-        let profile = Profile { name: None, avatar_url: None, groups: groups_with(&user, provider, groups) };
+        let profile = Profile { name: None, avatar_url: None, groups: groups_with(&user, provider, &[]) };
         users::refresh(db, &user, &profile, self.store.now()).await
     }
 

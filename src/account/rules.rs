@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -11,7 +12,7 @@ use crate::config::{Refresh, RoleRules};
 use crate::domain::audit::{By, Event, What};
 use crate::domain::email::VerifiedEmail;
 use crate::domain::id::UserId;
-use crate::domain::identity::Identity;
+use crate::domain::identity::{Identity, Subject};
 use crate::domain::role::{Change, Held, settle};
 use crate::domain::user::User;
 use crate::rule::{Facts, Person};
@@ -64,8 +65,7 @@ impl Accounts {
     pub(super) async fn hear(&self, db: &Tx, user: &User, identity: &Identity, by: &By) -> Result<(), StoreError> {
         let Some(claims) = identity.claims.as_ref().filter(|_| self.rules.keeps()) else { return Ok(()) };
         let kept = Kept::of(identity, claims, &self.rules);
-        let plain = serde_json::to_vec(&kept).expect("plain JSON");
-        let sealed = self.sealer.seal(SEALED_FOR, &row_of(&identity.subject), &plain);
+        let sealed = self.seal_to(&identity.subject, SEALED_FOR, &kept);
         let now = self.store.now();
         roles::keep(db, &identity.subject, &sealed, &self.rules.fingerprint(), now).await?;
         self.settle_roles(db, user.id, by).await
@@ -84,7 +84,18 @@ impl Accounts {
     }
 
     fn opened(&self, said: &Said) -> Option<Kept> {
-        let plain = self.sealer.open(SEALED_FOR, &row_of(&said.subject), &said.sealed)?;
+        self.open_of(&said.subject, SEALED_FOR, &said.sealed)
+    }
+
+    /// A value, sealed to one identity and one purpose.
+    pub(super) fn seal_to(&self, subject: &Subject, purpose: &str, value: &impl Serialize) -> String {
+        let plain = serde_json::to_vec(value).expect("plain JSON");
+        self.sealer.seal(purpose, &row_of(subject), &plain)
+    }
+
+    /// What was sealed to this identity and purpose; `None` for anything else.
+    pub(super) fn open_of<T: DeserializeOwned>(&self, subject: &Subject, purpose: &str, sealed: &str) -> Option<T> {
+        let plain = self.sealer.open(purpose, &row_of(subject), sealed)?;
         serde_json::from_slice(&plain).ok()
     }
 
@@ -196,7 +207,6 @@ impl Accounts {
     }
 }
 
-/// What a text is sealed to that belongs to one identity.
-pub(super) fn row_of(subject: &crate::domain::identity::Subject) -> String {
+fn row_of(subject: &Subject) -> String {
     json!([subject.provider, subject.realm, subject.subject]).to_string()
 }

@@ -1,9 +1,7 @@
 //! Asking providers again, when nobody signs in: whoever vouched for somebody once may not do so for ever.
 
-use super::rules::row_of;
 use super::{AccountError, Accounts};
 use crate::domain::audit::{By, Event, What};
-use crate::domain::id::UserId;
 use crate::domain::identity::{Grant, Identity, Subject};
 use crate::store::grants::{self, Kept};
 use crate::store::users;
@@ -15,9 +13,6 @@ const SEALED_FOR: &str = "grant";
 const DAY: i64 = 86_400;
 /// How long after a try that came to nothing, in seconds: an hour.
 const HOUR: i64 = 3600;
-/// How many are looked at together.
-const PAGE: u64 = 100;
-
 /// How long a turn lasts that nobody ends, in seconds: longer than any provider may take.
 const LONGEST_TURN: i64 = 600;
 
@@ -34,18 +29,8 @@ impl Accounts {
     /// Keeps what the provider granted at a sign-in, if it granted anything.
     pub(super) async fn keep_grant(&self, db: &Tx, identity: &Identity) -> Result<(), StoreError> {
         let Some(grant) = &identity.grant else { return Ok(()) };
-        let sealed = self.sealed_grant(&identity.subject, grant);
+        let sealed = self.seal_to(&identity.subject, SEALED_FOR, grant);
         grants::keep(db, &identity.subject, sealed, self.store.now() + DAY).await
-    }
-
-    /// Who is to be asked about at these providers by now; at most a page of them.
-    pub async fn due_grants(&self, providers: &[String]) -> Result<Vec<Kept>, AccountError> {
-        Ok(self.store.due_grants(providers, PAGE).await?)
-    }
-
-    /// The grants of one user, due or not.
-    pub async fn grants_of(&self, user: UserId) -> Result<Vec<Kept>, AccountError> {
-        Ok(self.store.grants_of(user).await?)
     }
 
     /// Forgets what was granted by providers other than these, a day after it was due: a file that is only half written, or half rolled
@@ -59,12 +44,11 @@ impl Accounts {
         let now = self.store.now();
         // Never the same as before: whoever had the turn then would take this one for theirs.
         let ask_at = (now + HOUR).max(kept.ask_at + 1);
-        let subject = kept.subject.clone();
         if !self.store.take_turn(kept, ask_at, now + LONGEST_TURN).await? {
             return Ok(None);
         }
-        let plain = self.sealer.open(SEALED_FOR, &row_of(&subject), &kept.sealed);
-        if let Some(grant) = plain.and_then(|plain| serde_json::from_slice(&plain).ok()) {
+        let subject = kept.subject.clone();
+        if let Some(grant) = self.open_of(&subject, SEALED_FOR, &kept.sealed) {
             return Ok(Some(Turn { subject, grant, ask_at }));
         }
         tracing::error!(provider.name = subject.provider, "what a provider granted cannot be opened: it is forgotten");
@@ -74,7 +58,8 @@ impl Accounts {
 
     /// Gives a turn back that came to nothing: the next is in an hour.
     pub async fn give_back(&self, turn: &Turn) -> Result<(), AccountError> {
-        Ok(self.store.give_back(&turn.subject, turn.ask_at).await?)
+        grants::turned(self.store.write(), &turn.subject, turn.ask_at, turn.ask_at).await?;
+        Ok(())
     }
 
     /// Forgets a grant that the provider of now did not give. What was said stays.
@@ -86,7 +71,7 @@ impl Accounts {
     /// Keeps what stands in the grant's place since it was used: the one before may be spent, whatever comes next. `false` if somebody
     /// signed in meanwhile.
     pub async fn renewed(&self, turn: &Turn, grant: &Grant) -> Result<bool, AccountError> {
-        let sealed = self.sealed_grant(&turn.subject, grant);
+        let sealed = self.seal_to(&turn.subject, SEALED_FOR, grant);
         Ok(self.store.renewed(&turn.subject, turn.ask_at, sealed).await?)
     }
 
@@ -97,7 +82,7 @@ impl Accounts {
         if !grants::turned(&db, &turn.subject, turn.ask_at, self.store.now() + DAY).await? {
             return Ok(false);
         }
-        self.bring_up_to_date(&db, &user, identity).await?;
+        self.bring_up_to_date(&db, user.id, identity).await?;
         self.hear(&db, &user, identity, &By::system()).await?;
         self.commit(db).await?;
         Ok(true)
@@ -112,17 +97,12 @@ impl Accounts {
             return Ok(false);
         }
         let (by, provider) = (By::system(), turn.subject.provider.as_str());
-        self.take_over_groups(&db, user.id, provider, &[]).await?;
+        self.drop_groups(&db, user.id, provider).await?;
         roles::unsay(&db, &turn.subject).await?;
         self.settle_roles(&db, user.id, &by).await?;
         let what = What::new(Event::IdentityWithdrawn).target(user.id).provider(provider);
         self.record(&db, &by, what.details(serde_json::json!({ "reason": reason }))).await?;
         self.commit(db).await?;
         Ok(true)
-    }
-
-    fn sealed_grant(&self, subject: &Subject, grant: &Grant) -> String {
-        let plain = serde_json::to_vec(grant).expect("plain JSON");
-        self.sealer.seal(SEALED_FOR, &row_of(subject), &plain)
     }
 }

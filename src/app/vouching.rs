@@ -8,11 +8,13 @@ use crate::account::vouching::Turn;
 use crate::config::Refresh;
 use crate::domain::identity::{Identity, Subject};
 use crate::domain::user::User;
-use crate::provider::{Provider, ProviderError};
+use crate::provider::{Provider, ProviderError, Tokens};
 use crate::store::grants::Kept;
 
 /// How many are asked about at a time.
 const AT_ONCE: usize = 4;
+/// How many are looked at together.
+const PAGE: u64 = 100;
 
 /// What a provider said when it was asked again.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,7 +55,7 @@ impl App {
         }
         let mut asked = 0;
         while !providers.is_empty() {
-            let page = self.accounts.due_grants(&providers).await?;
+            let page = self.store().due_grants(&providers, PAGE).await?;
             let turns = self.ask_about_all(page).await?;
             // Others who ask have the rest.
             if turns == 0 {
@@ -79,7 +81,7 @@ impl App {
     /// Asks every provider of a user that is asked again each day, now.
     pub async fn ask_again_about(&self, user: &User) -> Result<Vec<(Subject, Vouched)>, AccountError> {
         let (providers, mut all) = (self.asked_again(), Vec::new());
-        for kept in self.accounts.grants_of(user.id).await? {
+        for kept in self.store().grants_of(user.id).await? {
             let subject = kept.subject.clone();
             if providers.contains(&subject.provider) {
                 all.push((subject, self.ask_about(kept).await?));
@@ -95,14 +97,29 @@ impl App {
             self.accounts.forget_grant(&turn).await?;
             return Ok(Vouched::Foreign);
         }
-        let counted = match self.asked(provider.as_ref(), &turn).await? {
-            Ok(identity) => self.accounts.vouched_again(&turn, &identity).await?.then_some(Vouched::Again),
+        let vouched = match provider.renew(&turn.grant).await {
+            Ok(tokens) => {
+                // Before anything else can fail: what it was renewed from may be spent.
+                if let Some(grant) = tokens.grant.as_ref().filter(|grant| **grant != turn.grant) {
+                    self.accounts.renewed(&turn, grant).await?;
+                }
+                self.vouched(provider.as_ref(), tokens, &turn).await
+            }
+            Err(error) => Err(error),
+        };
+        self.carry_out(&turn, vouched).await
+    }
+
+    /// What comes of what the provider says.
+    async fn carry_out(&self, turn: &Turn, vouched: Result<Identity, ProviderError>) -> Result<Vouched, AccountError> {
+        let counted = match vouched {
+            Ok(identity) => self.accounts.vouched_again(turn, &identity).await?.then_some(Vouched::Again),
             Err(ProviderError::Refused(why)) => {
-                let counted = self.accounts.withdrawn(&turn, &why).await?;
+                let counted = self.accounts.withdrawn(turn, &why).await?;
                 counted.then_some(Vouched::Withdrawn(why))
             }
             Err(error) => {
-                self.accounts.give_back(&turn).await?;
+                self.accounts.give_back(turn).await?;
                 let provider = &turn.subject.provider;
                 let error: &dyn std::error::Error = &error;
                 tracing::warn!(provider.name = provider, error, "a provider was asked again in vain");
@@ -112,29 +129,15 @@ impl App {
         Ok(counted.unwrap_or(Vouched::Overtaken))
     }
 
-    /// What the provider says; what it grants in place of what was used is kept before anything else can fail.
-    async fn asked(
-        &self,
-        provider: &dyn Provider,
-        turn: &Turn,
-    ) -> Result<Result<Identity, ProviderError>, AccountError> {
-        let tokens = match provider.renew(&turn.grant).await {
-            Ok(tokens) => tokens,
-            Err(error) => return Ok(Err(error)),
-        };
-        if let Some(grant) = tokens.grant.as_ref().filter(|grant| **grant != turn.grant) {
-            self.accounts.renewed(turn, grant).await?;
-        }
-        let identity = match provider.ask_again(tokens).await {
-            Ok(identity) => identity,
-            Err(error) => return Ok(Err(error)),
-        };
+    /// Whom the provider vouches for now, if it is whom the turn is about and the rules of its section let them in.
+    async fn vouched(&self, provider: &dyn Provider, tokens: Tokens, turn: &Turn) -> Result<Identity, ProviderError> {
+        let identity = provider.ask_again(tokens).await?;
         if identity.subject != turn.subject {
-            return Ok(Err(ProviderError::Untrusted("it speaks of somebody else".into())));
+            return Err(ProviderError::Untrusted("it speaks of somebody else".into()));
         }
-        Ok(match self.refused_by_gate(&identity) {
+        match self.refused_by_gate(&identity) {
             Some(rule) => Err(ProviderError::Refused(format!("its section does not let them in: {rule}"))),
             None => Ok(identity),
-        })
+        }
     }
 }

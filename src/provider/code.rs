@@ -192,14 +192,14 @@ impl<'c> ::oauth2::AsyncHttpClient<'c> for Door<'_> {
 
 type Failed = RequestTokenError<NetError, BasicErrorResponse>;
 
-fn refusal(error: Failed, said_no: fn(&str) -> ProviderError) -> ProviderError {
+fn refusal(error: Failed, no: fn(&str) -> ProviderError) -> ProviderError {
     match error {
         RequestTokenError::Request(cause) => ProviderError::Unreachable(cause),
-        RequestTokenError::ServerResponse(answer) => said_no(answer.error().as_ref()),
+        RequestTokenError::ServerResponse(answer) => no(answer.error().as_ref()),
         // GitHub says no with status 200.
         RequestTokenError::Parse(_, body) => {
             match json::parse(&body).as_ref().and_then(|answer| answer["error"].as_str()) {
-                Some(code) => said_no(code),
+                Some(code) => no(code),
                 None => ProviderError::Untrusted("the token endpoint's answer is not a token".into()),
             }
         }

@@ -42,7 +42,7 @@ impl Store {
     }
 
     /// Takes the turn to use a grant: `true` for the one who came first, until `busy_until` or until it is given back. What becomes of
-    /// the grant is [`renewed`]'s, [`turned`]'s or [`withdraw`]'s, with the turn's `ask_at`.
+    /// the grant is [`Self::renewed`]'s, [`turned`]'s or [`withdraw`]'s, with the turn's `ask_at`.
     pub async fn take_turn(&self, kept: &Kept, ask_at: i64, busy_until: i64) -> Result<bool, StoreError> {
         let turn = grant::Entity::update_many()
             .col_expr(grant::Column::AskAt, Expr::value(ask_at))
@@ -50,13 +50,6 @@ impl Store {
         let is_free = grant::Column::BusyUntil.lte(self.now());
         let taken = turn.filter(exactly(&kept.subject, kept.ask_at).and(is_free)).exec(self.write()).await?;
         Ok(taken.rows_affected == 1)
-    }
-
-    /// Gives a turn back that came to nothing.
-    pub async fn give_back(&self, subject: &Subject, turn: i64) -> Result<(), StoreError> {
-        let given = grant::Entity::update_many().col_expr(grant::Column::BusyUntil, Expr::value(0_i64));
-        given.filter(exactly(subject, turn)).exec(self.write()).await?;
-        Ok(())
     }
 
     /// Keeps what stands in the place of a grant that was spent just now. `false` if a sign-in brought something newer.

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{Who, find};
 use crate::app::vouching::Vouched;
-use crate::cli::desk::plain;
+use crate::cli::desk::{or_dash, plain};
 use crate::cli::{Desk, Failure};
 use crate::domain::identity::Subject;
 
@@ -56,10 +56,6 @@ pub async fn refresh(options: Refresh, desk: &mut Desk) -> Result<(), Failure> {
             Vouched::Overtaken => format!("{provider} is being asked, or they have just signed in by it"),
         })?;
     }
-    desk.say(format!("Roles   {}", listed(&user.roles)))?;
-    desk.say(format!("Groups  {}", listed(&user.groups)))
-}
-
-fn listed(all: &[String]) -> String {
-    if all.is_empty() { "–".to_owned() } else { plain(&all.join(", ")) }
+    desk.say(format!("Roles   {}", or_dash(Some(&user.roles.join(", ")))))?;
+    desk.say(format!("Groups  {}", or_dash(Some(&user.groups.join(", ")))))
 }
